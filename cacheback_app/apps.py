@@ -1,0 +1,11 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class CachebackConfig(AppConfig):
+    """``"cacheback_app"`` in ``INSTALLED_APPS``."""
+
+    name = "cacheback_app"
+    verbose_name = "Cacheback"
+    default_auto_field = "django.db.models.BigAutoField"

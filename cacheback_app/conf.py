@@ -1,0 +1,64 @@
+"""The settings of this package: the only module that reads ``django.conf.settings``.
+
+``conf.task_queue`` and the like are read once and kept until a setting changes, because some
+of them are asked for on every cache hit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+_DEFAULTS: Mapping[str, Any] = {
+    "CACHEBACK_CACHE_ALIAS": "default",
+    "CACHEBACK_TASK_QUEUE": "celery",
+    "CACHEBACK_TASK_IGNORE_RESULT": True,
+    "CACHEBACK_VERIFY_CACHE_WRITE": None,
+    "CACHEBACK_IGNORE_CACHE_ERRORS": True,
+    "CACHEBACK_STORES": {},
+    "CACHEBACK_CONTAINERS": {},
+    "CACHEBACK_ENABLED": True,
+}
+
+
+class Conf:
+    """One attribute per ``CACHEBACK_*`` setting, in lower case and without the prefix."""
+
+    cache_alias: str
+    task_queue: str
+    task_ignore_result: bool
+    verify_cache_write: bool | None
+    ignore_cache_errors: bool
+    stores: Mapping[str, Any]
+    containers: Mapping[str, Any]
+    enabled: bool
+
+    def __getattr__(self, name: str) -> Any:
+        setting = f"CACHEBACK_{name.upper()}"
+        if setting not in _DEFAULTS:
+            raise AttributeError(name)
+        value = self.__dict__[name] = getattr(settings, setting, _DEFAULTS[setting])
+        return value
+
+
+conf = Conf()
+
+
+def on_change(forget: Callable[[], None], *names: str) -> None:
+    """Call ``forget`` when one of the settings ``names`` changes (as tests make them)."""
+
+    def receiver(*, setting: str, **kwargs: Any) -> None:
+        if setting in names:
+            forget()
+
+    setting_changed.connect(receiver, weak=False, dispatch_uid=(forget.__module__, forget.__qualname__))
+
+
+def _forget() -> None:
+    conf.__dict__.clear()
+
+
+on_change(_forget, *_DEFAULTS)

@@ -1,0 +1,154 @@
+"""``@cacheback``: cache what a function returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial, update_wrapper
+from inspect import iscoroutinefunction
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from django.core.exceptions import ImproperlyConfigured
+
+from .base import Job, as_call
+from .conf import conf
+from .engine import registry
+from .engine.explaining import Explanation
+from .engine.slot import Call
+from .exceptions import JobNotImportable
+from .jobs import FunctionJob
+from .queues.base import queue_class
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CachedFunction(Generic[P, R]):
+    """A function whose calls are cached.
+
+    Calling it gives what ``fn`` returns: a coroutine when that is ``async def``. ``job`` is the
+    :class:`FunctionJob` behind it.
+    """
+
+    fn: Callable[P, R]
+    """The function itself, uncached."""
+    job: FunctionJob
+
+    def __init__(self, fn: Callable[P, R], job: FunctionJob) -> None:
+        update_wrapper(self, fn)
+        self.fn = fn
+        self.job = job
+        self._get = job.aget if iscoroutinefunction(fn) else job.get
+        registry.register(registry.path_of(fn), self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast(R, self._get(self, *args, **kwargs))
+
+    def __get__(self, instance: object | None, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<cacheback {registry.dotted(self.fn)}>"
+
+    # The job's methods, for this function. ``job`` has them all, async twins too, as
+    # ``f.job.aset(f, ...)``.
+
+    def set(self, *args: Any, **kwargs: Any) -> None:
+        """See Job.set()."""
+        self.job.set(self, *args, **kwargs)
+
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """See Job.invalidate()."""
+        self.job.invalidate(self, *args, **kwargs)
+
+    def delete(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """See Job.delete()."""
+        self.job.delete(self, *args, **kwargs)
+
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """See Job.refresh()."""
+        return self.job.refresh(self, *args, **kwargs)
+
+    def raw_get(self, *args: P.args, **kwargs: P.kwargs) -> tuple[float, Any] | None:
+        """See Job.raw_get()."""
+        return self.job.raw_get(self, *args, **kwargs)
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """See Job.explain()."""
+        return self.job.explain(self, *args, **kwargs)
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """See Job.key()."""
+        return self.job.slot((self, *args), kwargs).key
+
+    def get_many(self, calls: Iterable[Any]) -> list[Any]:
+        """See Job.get_many()."""
+        wanted = [as_call(call) for call in calls]
+        return self.job.get_many([Call((self, *call.args), call.kwargs) for call in wanted])
+
+    def rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
+        """Return the job and its first argument, for a worker."""
+        return (self.job.using(**using) if using else self.job), (self,)
+
+
+@overload
+def cacheback(fn: Callable[P, R], /) -> CachedFunction[P, R]: ...
+@overload
+def cacheback(
+    lifetime: Any = None,
+    fetch_on_miss: bool | None = None,
+    cache_alias: str | None = None,
+    job_class: type[FunctionJob] | None = None,
+    task_options: Any = None,
+    **options: Any,
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
+def cacheback(
+    lifetime: Any = None,
+    fetch_on_miss: bool | None = None,
+    cache_alias: str | None = None,
+    job_class: type[FunctionJob] | None = None,
+    task_options: Any = None,
+    **options: Any,
+) -> Any:
+    """Cache what a function returns: ``@cacheback`` or ``@cacheback(lifetime="20 minutes")``.
+
+    Works on plain and ``async`` functions, static methods, and methods of classes whose
+    instances can be part of a key.
+
+    :param job_class: a subclass of :class:`FunctionJob` to use.
+    :param options: every option of a job, and ``tags``: a list, or a function of the arguments.
+    :raises JobNotImportable: for a lambda or a nested function, unless the queue that
+        ``CACHEBACK_TASK_QUEUE`` names runs refreshes in this process.
+    """
+    if callable(lifetime) or isinstance(lifetime, staticmethod):
+        return decorate(lifetime, FunctionJob())
+    make = partial(
+        job_class or FunctionJob,
+        lifetime=lifetime,
+        fetch_on_miss=fetch_on_miss,
+        cache_alias=cache_alias,
+        task_options=task_options,
+        **options,
+    )
+    job = make()
+    return lambda fn: decorate(fn, job)
+
+
+def decorate(fn: Any, job: FunctionJob) -> Any:
+    """Return ``fn`` cached by ``job``; a static method stays one."""
+    if isinstance(fn, staticmethod):
+        return staticmethod(decorate(fn.__func__, job))
+    path = registry.path_of(fn)
+    if not registry.is_importable(path) and not _runs_in_process():
+        raise JobNotImportable(
+            f"{path} cannot be imported by a worker: define it at the top of a module, or set"
+            " CACHEBACK_TASK_QUEUE to a queue that runs in this process ('threads', 'sync')"
+        )
+    return CachedFunction(fn, job)
+
+
+def _runs_in_process() -> bool:
+    try:
+        return queue_class(conf.task_queue).in_process
+    except ImproperlyConfigured:  # no settings yet, or not these: then the default, Celery
+        return False

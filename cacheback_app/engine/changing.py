@@ -1,0 +1,132 @@
+"""``set``, ``invalidate``, ``delete``, ``refresh``: what overtakes the fetches that already run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cacheback_app.exceptions import CacheUnavailable
+
+from . import tags
+from .claims import Claim, State, claim_key, lease_key
+from .entry import Entry, unpack
+from .fetching import Errand, Fetched, entry_for, fetch_and_store, verify
+from .flights import flights
+from .flow import Flow
+from .near import near
+from .reading import dispatch, send
+from .slot import Slot
+from .state import ABSENT, ANY, Op, Outcome, drop, look, put, replace
+
+
+def forget_here(slot: Slot) -> None:
+    """Make this process's memory serve and await nothing that is older than now."""
+    near.remove(slot.flight_key)
+    flights.detach(slot.flight_key)
+
+
+def set_value(slot: Slot, value: Any) -> Flow[None]:
+    """Store a value that the caller has, as if it had just been fetched.
+
+    :raises RuntimeError: when the write is verified and was lost.
+    """
+    forget_here(slot)
+    try:
+        names = slot.tags() if slot.job.has_tags else ()
+        stamps = {}
+        if names:
+            outcome = yield slot.transact(tags.ensured(names, slot.cache_ttl))
+            stamps = tags.stamps(names, outcome.value)
+        entry = entry_for(slot, value, time.time(), stamps=stamps)
+        yield slot.transact(slot.store_ops(entry, slot.cache_ttl))
+        yield from verify(slot)
+    except CacheUnavailable:
+        return
+    finally:
+        forget_here(slot)
+
+
+def delete(slot: Slot) -> Flow[None]:
+    """Remove the value, and the right of running fetches to store theirs."""
+    forget_here(slot)
+    try:
+        yield slot.transact([drop(slot.key), *slot.clear_ops()])
+    except CacheUnavailable:
+        return
+    finally:
+        forget_here(slot)
+
+
+def invalidate(slot: Slot, *, may_dispatch: bool = True) -> Flow[None]:
+    """Mark the value stale, and have it refreshed unless nothing is cached.
+
+    :param may_dispatch: False inside of a transaction, where a worker would read old rows.
+    """
+    forget_here(slot)
+    try:
+        claim, entry, ttl = yield from _invalidate(slot, may_dispatch)
+    except CacheUnavailable:
+        return
+    finally:
+        forget_here(slot)
+    if claim is not None:
+        yield from send(slot, claim, entry, ttl)
+
+
+def _invalidate(slot: Slot, may_dispatch: bool) -> Flow[tuple[Claim | None, Entry | None, float]]:
+    while True:
+        before = yield slot.transact([look(claim_key(slot.key)), look(slot.key)])
+        entry = unpack(before.value(slot.key))
+        if entry is not None and (left := slot.ttl_left(entry)) is not None and left <= 0:
+            entry = None
+        holder = Claim.parse(before.value(claim_key(slot.key)))
+        ttl = slot.claim_ttl + slot.job.dispatch_delay
+        claim = None
+        if entry is not None and may_dispatch and not _is_pending(holder):
+            claim = Claim.new(State.PENDING, ttl)
+        ops = [_move_claim(slot, before, holder, claim, ttl), *_mark(slot, before, entry)]
+        if (yield slot.transact(ops)).applied:
+            return claim, entry, ttl
+
+
+def _is_pending(holder: Claim | None) -> bool:
+    # What has not begun will see the new state of the world: no need to ask for it twice.
+    return holder is not None and holder.state is State.PENDING
+
+
+def _move_claim(
+    slot: Slot, before: Outcome, holder: Claim | None, claim: Claim | None, ttl: float
+) -> Op:
+    key, expect = claim_key(slot.key), before.raw(claim_key(slot.key))
+    if claim is not None:
+        return put(key, str(claim), ttl, expect=expect)
+    return look(key, expect) if _is_pending(holder) or expect is ABSENT else drop(key, expect)
+
+
+def _mark(slot: Slot, before: Outcome, entry: Entry | None) -> list[Op]:
+    expect = before.raw(slot.key)
+    if entry is None:
+        return [look(slot.key, expect), drop(lease_key(slot.key))]
+    stale = entry.invalidated(time.time()).pack()
+    return [replace(slot.key, stale, slot.ttl_left(entry), expect), drop(lease_key(slot.key))]
+
+
+def refresh(slot: Slot) -> Flow[Fetched]:
+    """Fetch now, whoever else does, and store."""
+    ttl = slot.claim_ttl
+    claim = Claim.new(State.RUNNING, ttl)
+    ops = slot.begin_ops(claim, ttl, expect=ANY)
+    try:
+        grant = slot.grant((yield slot.transact(ops)))
+    except CacheUnavailable:
+        grant = None
+    return (yield from fetch_and_store(slot, Errand(claim, grant)))
+
+
+def refresh_later(slot: Slot) -> Flow[None]:
+    """Dispatch a refresh although the value may be fresh, unless one is under way."""
+    try:
+        entry = yield from slot.read()
+    except CacheUnavailable:
+        return
+    yield from dispatch(slot, entry)

@@ -1,0 +1,81 @@
+"""Handing a refresh to the task queue, off the request's path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+
+from cacheback_app import signals
+from cacheback_app.durations import seconds
+from cacheback_app.exceptions import CacheUnavailable, QueueError
+
+from .claims import Claim, State, claim_key
+from .entry import Entry
+from .flow import Flow, Io, Step
+from .outages import log
+from .slot import Slot
+from .state import look, put
+
+if TYPE_CHECKING:
+    from cacheback_app.queues import BaseQueue, RefreshCall
+
+@dataclass(frozen=True, slots=True)
+class Hand(Step):
+    """Hand ``call`` to ``queue``; raises :exc:`QueueError` when the queue is known to be down."""
+
+    queue: BaseQueue
+    call: RefreshCall
+
+    def run(self) -> None:
+        self.queue.send(self.call)
+
+    async def arun(self) -> None:
+        if self.queue.in_place:
+            await sync_to_async(self.run)()
+        else:
+            await Io(self.run).arun()
+
+
+def hand_over(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow[None]:
+    """Send the refresh that ``claim`` stands for.
+
+    :raises QueueError: when the queue cannot be reached, or the call not be written down.
+    """
+    from cacheback_app.queues import RefreshCall, get_queue
+
+    queue = get_queue()
+    try:
+        call = RefreshCall.of(slot, claim, entry.fetched_at if entry else None, ttl, queue)
+        yield Hand(queue, call)
+    except QueueError as exc:
+        report_unsent(slot, queue.name, exc)
+        raise
+    if signals.refresh_dispatched.receivers:
+        signals.refresh_dispatched.send_robust(
+            type(slot.job), job=slot.path, key=slot.key, queue=queue.name
+        )
+
+
+def report_unsent(slot: Slot, queue: str, exc: Exception) -> None:
+    """Log, now and then, and signal that a refresh could not be handed to the queue."""
+    log.warning(f"queue {queue}", "The queue %r cannot be reached: %s", queue, exc)
+    signals.dispatch_failed.send_robust(
+        type(slot.job), job=slot.path, key=slot.key, queue=queue, exception=exc
+    )
+
+
+def abandon(slot: Slot, claim: Claim) -> Flow[None]:
+    """Let nobody try again for ``error_backoff`` seconds, after ``claim`` could not be sent."""
+    backoff = seconds(slot.job.error_backoff)
+    if not backoff:
+        return
+    key = claim_key(slot.key)
+    try:
+        before = yield slot.transact([look(key)])
+        if before.value(key) == str(claim):
+            failed = claim.moved(State.FAILED, backoff)
+            yield slot.transact([put(key, str(failed), backoff, expect=before.raw(key))])
+    except CacheUnavailable:
+        return

@@ -1,0 +1,200 @@
+"""Fetching a value and storing it: the part that callers and workers have in common."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from cacheback_app import signals
+from cacheback_app.conf import conf
+from cacheback_app.durations import seconds
+from cacheback_app.exceptions import CacheUnavailable
+
+from .claims import Claim, State, claim_key, error_key, lease_key
+from .entry import Entry, unpack
+from .flights import Flight
+from .flow import Fetch, Flow
+from .near import near
+from .slot import ERROR_TTL, Grant, Slot
+from .state import Op, drop, put, state_for
+
+logger = logging.getLogger("cacheback")
+
+
+class Stored(Enum):
+    """Whether a fetched value is there for others to read."""
+
+    YES = auto()
+    NO = auto()
+    """The cache is down, or the job did not want it stored."""
+    OVERTAKEN = auto()
+    """The key was set, invalidated or deleted while the fetch ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A value that was just fetched, and what became of it."""
+
+    value: Any
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """On whose behalf a fetch is made."""
+
+    claim: Claim
+    grant: Grant | None
+    """None when the cache is down: fetch, but do not store."""
+    is_background: bool = False
+    keeps_claim: bool = False
+    """Whether a failure keeps others from trying for ``error_backoff``."""
+    flight: Flight | None = None
+    lag: float | None = None
+
+
+def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
+    """Fetch, store, tell the signals; a failure is recorded and raised unchanged."""
+    began, clock = time.time(), time.perf_counter()
+    try:
+        value = yield Fetch(*slot.fetch(), errand.flight)
+    except GeneratorExit:
+        raise
+    except BaseException as exc:
+        yield from failed(slot, errand, exc, time.perf_counter() - clock)
+        raise
+    duration = time.perf_counter() - clock
+    stored = yield from store(slot, errand.grant, value, began, duration)
+    report_success(slot, errand, duration, stored)
+    return Fetched(value, stored)
+
+
+def report_success(slot: Slot, errand: Errand, duration: float, stored: Stored) -> None:
+    """Signal that a value was fetched."""
+    _send(
+        signals.refresh_succeeded,
+        slot,
+        duration=duration,
+        background=errand.is_background,
+        stored=stored is Stored.YES,
+        lag=errand.lag,
+    )
+
+
+def store(
+    slot: Slot, grant: Grant | None, value: Any, began: float, duration: float
+) -> Flow[Stored]:
+    """Store ``value`` under ``grant`` and give the claim back, whatever happens.
+
+    :raises RuntimeError: when the write is verified and was lost.
+    """
+    if grant is None:
+        return Stored.NO
+    try:
+        return (yield from _store(slot, grant, value, began, duration))
+    except GeneratorExit:
+        raise
+    except BaseException as exc:
+        yield from release_quietly(slot, grant)
+        if isinstance(exc, CacheUnavailable):
+            return Stored.NO
+        raise
+
+
+def _store(
+    slot: Slot, grant: Grant, value: Any, began: float, duration: float
+) -> Flow[Stored]:
+    entry = entry_for(slot, value, began, duration, grant.stamps)
+    ttl = slot.ttl_left(entry)
+    if not slot.job.should_cache(value) or (ttl is not None and ttl <= 0):
+        yield slot.release(grant)
+        return Stored.NO
+    if not (yield from slot.commit(grant, entry, ttl)):
+        return Stored.OVERTAKEN
+    near.remove(slot.flight_key)
+    yield from verify(slot)
+    return Stored.YES
+
+
+def release_quietly(slot: Slot, grant: Grant) -> Flow[None]:
+    """Give a claim back where an error is already on its way to the caller."""
+    try:
+        yield slot.release(grant)
+    except Exception as exc:
+        logger.debug("Could not release %s", slot.key, exc_info=exc)
+
+
+def entry_for(
+    slot: Slot,
+    value: Any,
+    began: float,
+    duration: float = 0.0,
+    stamps: Mapping[str, str] | None = None,
+) -> Entry:
+    """Return the entry that holds ``value``."""
+    job = slot.job
+    fresh_until = job.expiry(*slot.args, **slot.kwargs)
+    if job.jitter:
+        fresh_until -= random.random() * job.jitter * seconds(job.lifetime)  # noqa: S311
+    ttl = slot.cache_ttl
+    if ttl is not None:
+        fresh_until = min(fresh_until, began + ttl)
+    return Entry(job.serialize(value), began, fresh_until, duration, stamps)
+
+
+def verify(slot: Slot) -> Flow[None]:
+    """Read back what was stored, where a write can be lost without an error.
+
+    :raises RuntimeError: when it is not there.
+    """
+    wanted = conf.verify_cache_write
+    if wanted is None:
+        wanted = state_for(slot.alias).can_drop_writes
+    if not wanted:
+        return
+    packed = yield slot.io(lambda state: state.get(slot.key))
+    if unpack(packed) is None:
+        raise RuntimeError(f"Unable to save a value of {slot.path} to the cache {slot.alias!r}")
+
+
+def failed(slot: Slot, errand: Errand, exc: BaseException, duration: float) -> Flow[None]:
+    """Tell everybody that a fetch raised, and let the next one try."""
+    report_failure(slot, exc, duration, background=errand.is_background)
+    if errand.grant is None:
+        return
+    try:
+        outcome = yield slot.transact([_after_failure(slot, errand), drop(lease_key(slot.key))])
+        if outcome.applied:
+            text = f"{type(exc).__name__}: {exc}"[:500]
+            yield slot.transact([put(error_key(slot.key), text, ERROR_TTL)])
+    except CacheUnavailable:
+        return
+
+
+def _after_failure(slot: Slot, errand: Errand) -> Op:
+    backoff = seconds(slot.job.error_backoff)
+    assert errand.grant is not None
+    if errand.keeps_claim and backoff:
+        claim = errand.claim.moved(State.FAILED, backoff)
+        return put(claim_key(slot.key), str(claim), backoff, expect=errand.grant.claim)
+    return drop(claim_key(slot.key), expect=errand.grant.claim)
+
+
+def report_failure(slot: Slot, exc: BaseException, duration: float, *, background: bool) -> None:
+    """Log and signal that a fetch raised. Messages of errors may hold arguments: DEBUG only."""
+    where = "in the background" if background else "in the caller"
+    logger.warning("%s failed %s: %s", slot.path, where, type(exc).__name__)
+    logger.debug("%s failed for key %s", slot.path, slot.key, exc_info=exc)
+    _send(
+        signals.refresh_failed, slot, duration=duration, background=background, exception=exc
+    )
+
+
+def _send(signal: signals.Signal, slot: Slot, **details: Any) -> None:
+    if signal.receivers:
+        signal.send_robust(type(slot.job), job=slot.path, key=slot.key, **details)

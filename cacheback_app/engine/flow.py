@@ -1,0 +1,179 @@
+"""The protocol is written once, as generators; two drivers run them for sync and async callers.
+
+A flow yields a :class:`Step` whenever something has to happen outside of it (cache I/O, a user's
+fetch, waiting) and is sent the result. That keeps the order of operations in one place, gives
+async callers real ``await`` points, and lets a test run any interleaving of several flows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+from asgiref.sync import async_to_sync, sync_to_async
+
+from .flights import Flight
+
+T = TypeVar("T")
+Flow = Generator["Step", Any, T]
+
+
+class Step(ABC):
+    """Something that a flow waits for."""
+
+    @abstractmethod
+    def run(self) -> Any:
+        """Do it in this thread and return the result."""
+
+    @abstractmethod
+    async def arun(self) -> Any:
+        """Do it without blocking the event loop and return the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Io(Step):
+    """A blocking call of a cache or a queue, which user code is not part of."""
+
+    do: Callable[[], Any]
+    is_local: bool = False
+    """Whether it never waits, so that an event loop may call it directly."""
+
+    def run(self) -> Any:
+        return self.do()
+
+    async def arun(self) -> Any:
+        if self.is_local:
+            return self.do()
+        # Not sync_to_async: that would copy the caller's context, and with it Django's cache
+        # connections, into another thread; and no user code can hold these threads up.
+        return await asyncio.get_running_loop().run_in_executor(_io_threads(), self.do)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Step):
+    """Sleep for some seconds."""
+
+    seconds: float
+
+    def run(self) -> None:
+        time.sleep(self.seconds)
+
+    async def arun(self) -> None:
+        await asyncio.sleep(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Step):
+    """A call of user code, sync or async, on behalf of ``flight``."""
+
+    fetch: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    flight: Flight | None = None
+
+    def run(self) -> Any:
+        if iscoroutinefunction(self.fetch):
+            return async_to_sync(self.fetch)(*self.args, **self.kwargs)
+        return self.fetch(*self.args, **self.kwargs)
+
+    async def arun(self) -> Any:
+        if iscoroutinefunction(self.fetch):
+            return await self.fetch(*self.args, **self.kwargs)
+        if self.flight is None:
+            return await sync_to_async(self.run)()
+        # Sync code runs in the thread that Django keeps for it (database connections live
+        # there). That thread may be busy with code that itself waits for this flight, so
+        # the work is on offer to whoever waits in a thread; see Flight.help().
+        work = self.flight.offer(self.run)
+        await sync_to_async(work.do_once)()
+        return work.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Await(Step):
+    """Wait for another caller of this process; the result is whether it landed in time."""
+
+    flight: Flight
+    timeout: float
+
+    def run(self) -> bool:
+        return self.flight.wait(self.timeout)
+
+    async def arun(self) -> bool:
+        loop = asyncio.get_running_loop()
+        landed = asyncio.Event()
+        self.flight.add_callback(lambda: loop.call_soon_threadsafe(landed.set))
+        try:
+            async with asyncio.timeout(self.timeout):
+                await landed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class All(Step):
+    """Run several flows; the result is the list of theirs. Async callers run them side by side."""
+
+    flows: Sequence[Flow[Any]]
+
+    def run(self) -> list[Any]:
+        return [drive(flow) for flow in self.flows]
+
+    async def arun(self) -> list[Any]:
+        tasks = (adrive(flow) for flow in self.flows)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return results
+
+
+def drive(flow: Flow[T]) -> T:
+    """Run ``flow`` in this thread and return its result."""
+    try:
+        step = next(flow)
+        while True:
+            try:
+                result = step.run()
+            except BaseException as exc:
+                step = flow.throw(exc)
+            else:
+                step = flow.send(result)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+async def adrive(flow: Flow[T]) -> T:
+    """Run ``flow`` in the running event loop and return its result."""
+    try:
+        step = next(flow)
+        while True:
+            try:
+                result = await step.arun()
+            except BaseException as exc:
+                step = flow.throw(exc)
+            else:
+                step = flow.send(result)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+_threads: ThreadPoolExecutor | None = None
+
+
+def _io_threads() -> ThreadPoolExecutor:
+    """Return the threads in which async callers' cache I/O runs, made at first use."""
+    global _threads
+    if _threads is None:
+        # Each call is one round trip to a cache nearby; eight keep a fast server busy.
+        _threads = ThreadPoolExecutor(8, thread_name_prefix="cacheback-io")
+    return _threads

@@ -1,0 +1,313 @@
+"""``get``: what a reader does with what it found. A fresh value never comes this far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cacheback_app import signals
+from cacheback_app.durations import seconds
+from cacheback_app.exceptions import CacheUnavailable, QueueError
+
+from . import outages, policy
+from .claims import Claim, State, claim_key
+from .dispatching import abandon, hand_over
+from .entry import Entry
+from .fetching import Errand, Fetched, Stored, fetch_and_store, release_quietly
+from .flights import Flight, Landing, flights
+from .flow import Await, Flow, Pause
+from .near import near
+from .policy import Verdict
+from .refreshing import Work, refresh_claimed
+from .slot import Grant, Slot
+from .state import ABSENT, put
+from .status import HIT, MISS, STALE
+
+
+class Answer(NamedTuple):
+    """What ``get`` returns, as ``process_result`` is told of it."""
+
+    value: Any
+    status: int
+    sync_fetch: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedOut:
+    """Another caller's fetch took longer than ``wait_timeout``, or its failure is too recent."""
+
+
+_TIMED_OUT = _TimedOut()
+
+_ATTEMPTS = 1000
+"""Claims that one caller asks for at most. A backend that swallows its errors refuses every one."""
+
+
+def get(slot: Slot) -> Flow[Answer]:
+    """Read the value, and fetch it or have it fetched when it must be."""
+    epoch = near.epoch
+    try:
+        entry = yield from slot.read()
+    except CacheUnavailable:
+        return (yield from answer(slot, None, is_down=True))
+    found = yield from answer(slot, entry)
+    if found.status == HIT and entry is not None and slot.job.local_ttl:
+        left = min(seconds(slot.job.local_ttl), entry.fresh_until - time.time())
+        near.put(slot.flight_key, found.value, left, epoch)
+    return found
+
+
+def answer_found(slot: Slot, found: Mapping[str, Any]) -> Flow[Answer]:
+    """As :func:`get`, for what was read already."""
+    try:
+        entry = yield from slot.interpret(found)
+    except CacheUnavailable:
+        return (yield from answer(slot, None, is_down=True))
+    return (yield from answer(slot, entry))
+
+
+def answer_outage(slot: Slot, exc: Exception) -> Flow[Answer]:
+    """As :func:`get`, when reading raised ``exc``."""
+    is_down = not isinstance(exc, outages.UNDECODABLE)
+    if is_down:
+        outages.handle(slot.alias, exc)
+    return (yield from answer(slot, None, is_down=is_down))
+
+
+def answer(slot: Slot, entry: Entry | None, *, is_down: bool = False) -> Flow[Answer]:
+    """As :func:`get`, for an entry that was read.
+
+    :param is_down: whether the cache failed, so that nothing is claimed, dispatched or stored.
+    """
+    match slot.judge(entry):
+        case Verdict.GONE:
+            found = yield from _missing(slot, is_down)
+        case _ if entry is None:
+            raise AssertionError("only a missing entry is None")
+        case Verdict.STALE:
+            found = yield from _stale(slot, entry)
+        case Verdict.EARLY:
+            yield from dispatch(slot, entry)
+            found = Answer(entry.value, HIT, None)
+        case Verdict.FRESH:
+            found = Answer(entry.value, HIT, None)
+    report_read(slot, found.status)
+    return found
+
+
+def report_read(slot: Slot, status: int) -> None:
+    """Signal that a value was asked for."""
+    if signals.cache_read.receivers:
+        signals.cache_read.send_robust(
+            type(slot.job), job=slot.path, key=slot.key, status=status
+        )
+
+
+def _missing(slot: Slot, is_down: bool) -> Flow[Answer]:
+    job = slot.job
+    if job.should_missing_item_be_fetched_synchronously(*slot.args, **slot.kwargs):
+        result = yield from fetch_once(slot, None, is_down=is_down)
+        if isinstance(result, _TimedOut):
+            return Answer(job.empty(), MISS, False)
+        return Answer(result.value, MISS, True)
+    fetched = None if is_down else (yield from dispatch(slot, None))
+    if fetched is None:
+        return Answer(job.empty(), MISS, False)
+    return Answer(fetched.value, MISS, True)
+
+
+def _stale(slot: Slot, entry: Entry) -> Flow[Answer]:
+    job = slot.job
+    late = time.time() - entry.fetched_at - seconds(job.lifetime)
+    if job.should_stale_item_be_fetched_synchronously(late, *slot.args, **slot.kwargs):
+        result = yield from _refetch(slot, entry)
+    else:
+        result = yield from dispatch(slot, entry)
+    if result is None:
+        return Answer(entry.value, STALE, False)
+    return Answer(result.value, STALE, True)
+
+
+def _refetch(slot: Slot, entry: Entry) -> Flow[Fetched | None]:
+    try:
+        result = yield from fetch_once(slot, entry)
+    except Exception:  # it was reported where it was raised
+        if not slot.job.stale_if_error:
+            raise
+        return None
+    return None if isinstance(result, _TimedOut) else result
+
+
+# One fetch for all callers
+
+
+def fetch_once(
+    slot: Slot, stale: Entry | None, *, is_down: bool = False
+) -> Flow[Fetched | _TimedOut]:
+    """Fetch, or wait for whoever fetches already: in this process, or anywhere.
+
+    :param stale: what there is to serve, None on a miss.
+    """
+    wait = slot.job.wait_timeout
+    deadline = time.monotonic() + seconds(slot.job.refresh_timeout if wait is None else wait)
+    while True:
+        flight, is_leader = flights.join(slot.flight_key)
+        if is_leader:
+            return (yield from _lead(slot, flight, stale, is_down, deadline))
+        result = yield from _follow(slot, flight, deadline)
+        if result is not None:
+            return result
+        if not is_down:
+            entry = yield from _reread(slot)
+            if entry is not None:
+                return Fetched(entry.value, Stored.YES)
+
+
+def _follow(slot: Slot, flight: Flight, deadline: float) -> Flow[Fetched | _TimedOut | None]:
+    patience = min(deadline, flight.lapses_at) - time.monotonic()
+    if not (yield Await(flight, max(0.0, patience))):
+        if time.monotonic() >= deadline:
+            return _TIMED_OUT
+        if time.monotonic() >= flight.lapses_at:
+            flights.leave(slot.flight_key, flight)
+        return None
+    landing, cargo = flight.answer()
+    if landing is Landing.ERROR:
+        raise cargo
+    return Fetched(cargo, Stored.YES) if landing is Landing.VALUE else None
+
+
+def _reread(slot: Slot) -> Flow[Entry | None]:
+    """Return the entry if it may be served now."""
+    try:
+        entry = yield from slot.read()
+    except CacheUnavailable:
+        return None
+    return entry if slot.judge(entry) in (Verdict.FRESH, Verdict.EARLY) else None
+
+
+def _lead(
+    slot: Slot, flight: Flight, stale: Entry | None, is_down: bool, deadline: float
+) -> Flow[Fetched | _TimedOut]:
+    landing: tuple[Landing, Any] = (Landing.RETRY, None)
+    try:
+        result = yield from _fly(slot, flight, stale, is_down, deadline)
+        if isinstance(result, Fetched) and result.stored is not Stored.OVERTAKEN:
+            landing = (Landing.VALUE, result.value)
+        return result
+    except Exception as exc:
+        landing = (Landing.ERROR, exc)
+        raise
+    finally:
+        flights.leave(slot.flight_key, flight)
+        flight.land(*landing)
+
+
+def _fly(
+    slot: Slot, flight: Flight, stale: Entry | None, is_down: bool, deadline: float
+) -> Flow[Fetched | _TimedOut]:
+    ttl = slot.claim_ttl
+    claim = Claim.new(State.RUNNING, ttl)
+    flight.lapses_at = time.monotonic() + ttl
+    grant: Grant | None = None
+    if not is_down:
+        try:
+            won = yield from _begin(slot, flight, claim, ttl, stale, deadline)
+        except CacheUnavailable:
+            won = None
+        if isinstance(won, Entry):
+            return Fetched(won.value, Stored.YES)
+        if isinstance(won, _TimedOut):
+            return won
+        grant = won
+    errand = Errand(claim, grant, keeps_claim=stale is not None, flight=flight)
+    return (yield from fetch_and_store(slot, errand))
+
+
+def _begin(
+    slot: Slot, flight: Flight, claim: Claim, ttl: float, stale: Entry | None, deadline: float
+) -> Flow[Grant | Entry | _TimedOut]:
+    """Claim the key, waiting while another process holds it; or return what that one stored."""
+    expect: Any = ABSENT
+    for _ in range(_ATTEMPTS):
+        outcome = yield slot.transact(slot.begin_ops(claim, ttl, expect))
+        if outcome.applied:
+            flight.lapses_at = time.monotonic() + ttl
+            grant = slot.grant(outcome)
+            entry = slot.entry_at(outcome, grant)
+            if entry is None or slot.judge(entry) not in (Verdict.FRESH, Verdict.EARLY):
+                return grant
+            yield from release_quietly(slot, grant)
+            return entry
+        holder = Claim.parse(outcome.value(claim_key(slot.key)))
+        serves_stale = stale is not None and slot.job.stale_if_error
+        if policy.may_take_over(holder, failed_too=not serves_stale):
+            expect = outcome.raw(claim_key(slot.key))
+            continue
+        if holder is not None and holder.state is State.FAILED:
+            return _TIMED_OUT
+        if not (yield from _wait_for_claim(slot, deadline)):
+            return _TIMED_OUT
+        entry = yield from _reread(slot)
+        if entry is not None:
+            return entry
+        expect = ABSENT
+    raise CacheUnavailable("the cache takes no claim and shows none")
+
+
+def _wait_for_claim(slot: Slot, deadline: float) -> Flow[bool]:
+    """Wait until nobody is fetching any more; return False when that took too long."""
+    began = now = time.monotonic()
+    while now < deadline:
+        yield Pause(min(policy.poll_interval(now - began), deadline - now))
+        holder = Claim.parse((yield slot.io(lambda state: state.get(claim_key(slot.key)))))
+        if holder is None or holder.state is not State.RUNNING:
+            return True
+        now = time.monotonic()
+    return False
+
+
+# A refresh in the background
+
+
+def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
+    """Have the value refreshed in the background, once per key and ``refresh_timeout``.
+
+    Return the value when the queue could not be reached and it was fetched here instead.
+    """
+    ttl = slot.claim_ttl + slot.job.dispatch_delay
+    claim = Claim.new(State.PENDING, ttl)
+    try:
+        ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT)]
+        outcome = yield slot.transact(ops)
+    except CacheUnavailable:
+        return None
+    if not outcome.applied:
+        return None
+    return (yield from send(slot, claim, entry, ttl))
+
+
+def send(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow[Fetched | None]:
+    """Hand the refresh that ``claim`` stands for to the queue, or do what the job says instead."""
+    try:
+        yield from hand_over(slot, claim, entry, ttl)
+    except QueueError:
+        if slot.job.on_dispatch_error != "fetch":
+            yield from abandon(slot, claim)
+        if slot.job.on_dispatch_error == "raise":
+            raise
+        if slot.job.on_dispatch_error == "fetch":
+            return (yield from _fetch_instead(slot, claim, entry))
+    return None
+
+
+def _fetch_instead(slot: Slot, claim: Claim, entry: Entry | None) -> Flow[Fetched | None]:
+    seen = entry.fetched_at if entry else None
+    try:
+        return (yield from refresh_claimed(slot, Work(claim, seen, is_background=False)))
+    except Exception:  # it was reported where it was raised
+        if entry is not None and not slot.job.stale_if_error:
+            raise
+        return None

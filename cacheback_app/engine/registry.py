@@ -1,0 +1,62 @@
+"""Every job that this process has imported, by path. Workers run what is in here, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from cacheback_app.exceptions import MalformedCall
+
+if TYPE_CHECKING:
+    from cacheback_app.base import Job
+    from cacheback_app.decorators import CachedFunction
+
+    Target = type[Job] | CachedFunction[..., object]
+
+_targets: dict[str, Target] = {}
+
+
+def path_of(target: type | object) -> str:
+    """Return ``module:qualname`` of a class or function."""
+    return f"{target.__module__}:{target.__qualname__}"  # type: ignore[attr-defined]
+
+
+def dotted(target: type | object) -> str:
+    """Return ``module.qualname`` of a class or function, as people write it."""
+    return path_of(target).replace(":", ".")
+
+
+def is_importable(path: str) -> bool:
+    """Return whether another process could find what is at ``path``."""
+    module, _, qualname = path.partition(":")
+    return module != "__main__" and "<" not in qualname
+
+
+def register(path: str, target: Target) -> None:
+    """Make ``target`` known as ``path``; the latest definition counts, as it does in a module."""
+    if is_importable(path):
+        _targets[path] = target
+
+
+def find(path: str) -> Target:
+    """Return the job class or decorated function at ``path``, importing its module if need be.
+
+    :raises MalformedCall: when there is no such job, whatever else the path may name.
+    """
+    if path not in _targets:
+        module = path.partition(":")[0]
+        if module in sys.modules:
+            raise MalformedCall(f"{path} is not a job")
+        try:
+            import_module(module)
+        except Exception as exc:  # a module may raise anything while it is imported
+            raise MalformedCall(f"{path} cannot be imported: {exc}") from exc
+    if path not in _targets:
+        raise MalformedCall(f"{path} is not a job")
+    return _targets[path]
+
+
+def jobs() -> dict[str, Target]:
+    """Return all known jobs by path."""
+    return dict(sorted(_targets.items()))

@@ -1,0 +1,246 @@
+"""One cached call: its keys, and the transactions that readers, fetchers and changers make on it.
+
+``docs/protocol.md`` tells the protocol as a whole.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cacheback_app.durations import seconds
+
+from . import outages, tags
+from .claims import Claim, claim_key, error_key, lease_key, new_token
+from .entry import Entry, unpack
+from .flow import Flow, Io
+from .policy import TagVerdict, Verdict, judge, judge_tags
+from .state import Op, Outcome, State, drop, ensure, look, put, state_for
+
+if TYPE_CHECKING:
+    from cacheback_app.base import Job
+
+ERROR_TTL = 24 * 60 * 60
+"""Seconds for which the last error of a key can be explained."""
+
+LEASE_TTL = 60 * 60
+"""Seconds after which a fetch may no longer store its value, at the least. A lease ends with the
+fetch; this bounds what a killed process leaves behind."""
+
+
+class Call(NamedTuple):
+    """The arguments of one call."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right to fetch a key and to store the result, as the cache has it written down."""
+
+    claim: Any
+    """The claim as stored (raw), to give back only one's own."""
+    lease: Any
+    """The lease as stored; when it is gone or another, the value must not be stored."""
+    stamps: Mapping[str, str]
+    """The tags' stamps when the fetch began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where one call of one job is cached."""
+
+    job: Job
+    key: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    @property
+    def alias(self) -> str:
+        """The alias in ``CACHES``."""
+        return self.job.alias
+
+    @property
+    def call(self) -> Call:
+        """The arguments as ``fetch_many`` gets them."""
+        return Call(self.args, self.kwargs)
+
+    @property
+    def path(self) -> str:
+        """The job's name in logs and metrics."""
+        return self.job.path_of(self.args)
+
+    @property
+    def flight_key(self) -> tuple[str, str]:
+        """What callers of the same value in this process have in common."""
+        return self.alias, self.key
+
+    @property
+    def cache_ttl(self) -> float | None:
+        """Seconds from the fetch until the value is gone."""
+        return seconds(self.job.cache_ttl)
+
+    @property
+    def claim_ttl(self) -> float:
+        """Seconds for which a claim that is taken now keeps others away."""
+        return max(0.001, self.job.timeout(*self.args, **self.kwargs) - time.time())
+
+    def tags(self) -> tuple[str, ...]:
+        """The tags of this call."""
+        return tags.check(self.job.tags(*self.args, **self.kwargs))
+
+    # Steps
+
+    def io(self, do: Callable[[State], Any]) -> Io:
+        """Return the step that does something with the cache.
+
+        Its result is that of ``do``; it raises :exc:`CacheUnavailable` when the cache fails.
+        """
+        return Io(
+            lambda: outages.guarded(self.alias, lambda: do(state_for(self.alias))),
+            state_for(self.alias).is_local,
+        )
+
+    def transact(self, ops: Sequence[Op]) -> Io:
+        """Return the step that applies one transaction; its result is an :class:`Outcome`."""
+        return self.io(lambda state: state.apply(ops))
+
+    def fetch(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """Return the user's function and its arguments."""
+        return self.job.bound_fetch(self.args, dict(self.kwargs))
+
+    # Reading
+
+    def judge(self, entry: Entry | None) -> Verdict:
+        """Return what a reader may do with ``entry`` now."""
+        beta = self.job.early_refresh
+        draw = 1.0 - random.random()  # noqa: S311 - in (0, 1]; a coin, not a secret
+        return judge(entry, time.time(), ttl=self.cache_ttl, beta=beta, draw=draw)
+
+    def keys(self) -> list[str]:
+        """The keys that a reader needs: the entry's and its tags'."""
+        return [self.key, *map(tags.tag_key, self.tags() if self.job.has_tags else ())]
+
+    def read(self) -> Flow[Entry | None]:
+        """Read the entry; one that a tag has overtaken comes back marked stale, or not at all.
+
+        :raises CacheUnavailable: when the cache fails.
+        """
+        found = yield self.read_step()
+        return (yield from self.interpret(found))
+
+    def read_step(self) -> Io:
+        """Return the step that reads the backend once, for :meth:`interpret`."""
+        return Io(self._read, state_for(self.alias).is_local)
+
+    def _read(self) -> Mapping[str, Any]:
+        state = state_for(self.alias)
+        if self.job.has_tags:
+            return outages.read(self.alias, state.get_many, self.keys()) or {}
+        return {self.key: outages.read(self.alias, state.get, self.key)}
+
+    def interpret(self, found: Mapping[str, Any]) -> Flow[Entry | None]:
+        """Return the entry among what was ``found``, judged by its tags and readable by its job."""
+        entry = unpack(found.get(self.key))
+        if entry is None:
+            return None
+        known = self.tags() if self.job.has_tags else ()
+        other = [tags.tag_key(tag) for tag in entry.tags or () if tag not in known]
+        if other:  # tagged so by an earlier version of the job
+            found = {**found, **(yield self.io(lambda state: state.get_many(other)))}
+        if known or other:
+            entry = overtaken(entry, tags.stamps_now({*known, *(entry.tags or ())}, found))
+        return self.job.readable(entry)
+
+    # Transactions
+
+    def begin_ops(self, claim: Claim, ttl: float, expect: Any) -> list[Op]:
+        """Return what takes ``claim`` and the lease, and reads all that a fetcher must know."""
+        return [
+            put(claim_key(self.key), str(claim), ttl, expect=expect, look=True),
+            look(self.key),
+            ensure(lease_key(self.key), new_token(), max(LEASE_TTL, 10 * ttl)),
+            *tags.ensured(self.tags() if self.job.has_tags else (), self.cache_ttl),
+        ]
+
+    def grant(self, outcome: Outcome) -> Grant:
+        """Return what an applied :meth:`begin_ops` gave."""
+        names = self.tags() if self.job.has_tags else ()
+        return Grant(
+            outcome.raw(claim_key(self.key)),
+            outcome.raw(lease_key(self.key)),
+            tags.stamps(names, outcome.value),
+        )
+
+    def entry_at(self, outcome: Outcome, grant: Grant) -> Entry | None:
+        """Return the entry that was there when ``grant`` was given, judged by its tags."""
+        entry = unpack(outcome.value(self.key))
+        if entry is not None and (entry.tags or grant.stamps):
+            entry = overtaken(entry, {**dict.fromkeys(entry.tags or ()), **grant.stamps})
+        return self.job.readable(entry)
+
+    def store_ops(self, entry: Entry, ttl: float | None) -> list[Op]:
+        """Return what stores ``entry`` and ends every claim, lease and error of the key."""
+        return [put(self.key, entry.pack(), ttl), *self.clear_ops()]
+
+    def clear_ops(self) -> list[Op]:
+        """Return what ends every claim, lease and error of the key."""
+        return [drop(key(self.key)) for key in (claim_key, lease_key, error_key)]
+
+    def commit(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[bool]:
+        """Store what was fetched under ``grant``; return False when something overtook it."""
+        outcome = yield self.transact(
+            [
+                drop(lease_key(self.key), expect=grant.lease),
+                drop(claim_key(self.key), expect=grant.claim),
+                put(self.key, entry.pack(), ttl),
+                drop(error_key(self.key)),
+            ]
+        )
+        return outcome.applied or (yield from self._commit_late(grant, entry, ttl))
+
+    def _commit_late(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[bool]:
+        """Store after the claim lapsed, unless the lease is gone or a newer value is there."""
+        while True:
+            found = yield self.transact(
+                [look(lease_key(self.key)), look(claim_key(self.key)), look(self.key)]
+            )
+            there = unpack(found.value(self.key))
+            is_overtaken = found.raw(lease_key(self.key)) != grant.lease
+            if is_overtaken or (there is not None and there.fetched_at > entry.fetched_at):
+                yield self.release(grant)
+                return False
+            outcome = yield self.transact(
+                [
+                    look(lease_key(self.key), expect=grant.lease),
+                    put(self.key, entry.pack(), ttl, expect=found.raw(self.key)),
+                    drop(error_key(self.key)),
+                ]
+            )
+            if outcome.applied:
+                yield self.release(grant)
+                return True
+
+    def release(self, grant: Grant) -> Io:
+        """Return the step that gives the claim back if it is still one's own."""
+        return self.transact([drop(claim_key(self.key), expect=grant.claim)])
+
+    def ttl_left(self, entry: Entry) -> float | None:
+        """Return the seconds until ``entry`` is gone, None for ever."""
+        ttl = self.cache_ttl
+        return None if ttl is None else entry.fetched_at + ttl - time.time()
+
+
+def overtaken(entry: Entry, stamps: Mapping[str, str | None]) -> Entry | None:
+    """Return what is left of ``entry`` when its tags have these stamps now."""
+    match judge_tags(entry.tags, stamps):
+        case TagVerdict.DELETED:
+            return None
+        case TagVerdict.INVALIDATED:
+            return entry.invalidated(time.time())
+        case _:
+            return entry

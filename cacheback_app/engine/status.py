@@ -1,0 +1,3 @@
+"""What ``get`` found: the cache statuses, as ``Job.MISS`` and the like tell them."""
+
+MISS, HIT, STALE = range(3)

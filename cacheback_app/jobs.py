@@ -1,0 +1,258 @@
+"""Jobs that need no subclass: functions, and reads through the ORM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model, QuerySet
+from django.db.models.fields.files import FieldFile
+
+from .base import Job
+from .durations import Duration
+from .engine import keys
+from .engine.registry import dotted, path_of
+from .engine.signature import binder, parameters
+from .options import OPTIONS
+
+Options = Mapping[str, Any]
+Tags = Iterable[str] | Callable[..., Iterable[str]]
+
+
+def given_options(
+    lifetime: Duration | None,
+    fetch_on_miss: bool | None,
+    cache_alias: str | None,
+    task_options: Options | None,
+    others: Options,
+) -> dict[str, Any]:
+    """Return the options that are not None; the first four may come by position."""
+    options = {
+        "lifetime": lifetime,
+        "fetch_on_miss": fetch_on_miss,
+        "cache_alias": cache_alias,
+        "task_options": task_options,
+        **others,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A function, and how its calls are keyed."""
+
+    fn: Callable[..., Any]
+    path: str
+    bind: Callable[..., tuple[Any, ...]]
+    names: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def target_of(fn: Any) -> Target:
+    """Return the target for a function, or for what ``@cacheback`` made of one."""
+    plain = getattr(fn, "fn", fn)
+    return Target(plain, dotted(plain), binder(plain), parameters(plain))
+
+
+class FunctionJob(Job):
+    """Caches what functions return; the function is the first argument of every call.
+
+    ``@cacheback`` makes one for each function that it decorates.
+    """
+
+    def __init__(
+        self,
+        lifetime: Duration | None = None,
+        fetch_on_miss: bool | None = None,
+        cache_alias: str | None = None,
+        task_options: Mapping[str, Any] | None = None,
+        *,
+        tags: Tags = (),
+        **options: Any,
+    ) -> None:
+        """
+        :param tags: the tags of every call, or a function that gives them for its arguments.
+        :param options: see :class:`~cacheback_app.options.Options`; None stands for the default.
+        """
+        given = given_options(lifetime, fetch_on_miss, cache_alias, task_options, options)
+        self.set_options(**given)
+        self._tags = tags
+        self.has_tags = bool(tags) or _gives_tags(type(self))
+
+    def key(self, fn: Any, /, *args: Any, **kwargs: Any) -> str:
+        """Return the cache key of a call of ``fn``."""
+        target = target_of(fn)
+        prefix = keys.versioned(target.path, self.version)
+        return keys.make(prefix, target.bind(*args, **kwargs), target.names)
+
+    def fetch(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return target_of(fn).fn(*args, **kwargs)
+
+    def tags(self, fn: Any, /, *args: Any, **kwargs: Any) -> Iterable[str]:
+        return self._tags(*args, **kwargs) if callable(self._tags) else self._tags
+
+    def path_of(self, args: tuple[Any, ...]) -> str:
+        return target_of(args[0]).path
+
+    def bound_fetch(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        if type(self).fetch is not FunctionJob.fetch:
+            return self.fetch, args, kwargs
+        return target_of(args[0]).fn, args[1:], kwargs
+
+    def describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path = path_of(target_of(args[0]).fn)
+        using = dict(self._changed)
+        if getattr(args[0], "job", self) is not self:
+            using = {name: self.__dict__[name] for name in self.__dict__.keys() & OPTIONS}
+        return path, args[1:], {"using": using}
+
+
+def _gives_tags(cls: type[FunctionJob]) -> bool:
+    return cls.tags is not FunctionJob.tags
+
+
+class QuerySetJob(Job):
+    """A read through the ORM, of one model.
+
+    What is cached are field values by name, not pickled instances: an entry from before a
+    migration that dropped a field is read, one from before a new field is a miss.
+    """
+
+    def __init__(
+        self,
+        model: type[Model] | str,
+        lifetime: Duration | None = None,
+        fetch_on_miss: bool | None = None,
+        cache_alias: str | None = None,
+        task_options: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """
+        :param model: the model's class, or its label (``"auth.User"``).
+        :param options: see :class:`~cacheback_app.options.Options`; None stands for the default.
+        """
+        self.model = apps.get_model(model) if isinstance(model, str) else model
+        self._given = given_options(lifetime, fetch_on_miss, cache_alias, task_options, options)
+        self.set_options(**self._given)
+
+    def get_init_args(self) -> tuple[Any, ...]:
+        return (self.model._meta.label,)
+
+    def get_init_kwargs(self) -> dict[str, Any]:
+        return self._given
+
+    def identity(self) -> tuple[Any, ...]:
+        return self.get_init_args()
+
+    def bound_fetch(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        fetch = self.fetch if iscoroutinefunction(self.fetch) else self._evaluated
+        return fetch, args, kwargs
+
+    def _evaluated(self, *args: Any, **kwargs: Any) -> Any:
+        value = self.fetch(*args, **kwargs)
+        return list(value) if isinstance(value, QuerySet) else value
+
+    def serialize(self, value: Any) -> Any:
+        if isinstance(value, self.model):
+            return "one", _rows([value])
+        if isinstance(value, list) and value and all(type(item) is self.model for item in value):
+            return "many", _rows(value)
+        return "other", value
+
+    def deserialize(self, stored: Any) -> Any:
+        form, content = stored
+        if form == "other":
+            return content
+        instances = _instances(self.model, *content)
+        return instances if form == "many" else instances[0]
+
+
+class QuerySetGetJob(QuerySetJob):
+    """``QuerySetGetJob(User).get(username="alice")``: one instance, or ``DoesNotExist``."""
+
+    def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the one instance that matches.
+
+        :raises ObjectDoesNotExist: the model's own; it is not cached.
+        """
+        return self.model._default_manager.get(*args, **kwargs)
+
+
+class QuerySetFilterJob(QuerySetJob):
+    """``QuerySetFilterJob(User).get(is_staff=True)``: a list of instances."""
+
+    def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the list of instances that match."""
+        return list(self.model._default_manager.filter(*args, **kwargs))
+
+
+Rows = tuple[str | None, tuple[str, ...], tuple[str, ...], list[tuple[Any, ...]], list[Any]]
+
+
+def _rows(instances: Sequence[Model]) -> Rows:
+    """Return database alias, loaded and deferred fields, values, and annotations of each."""
+    first = instances[0]
+    deferred = first.get_deferred_fields()
+    names = [field.attname for field in first._meta.concrete_fields]
+    loaded = tuple(name for name in names if name not in deferred)
+    rows = [tuple(_plain(instance.__dict__[name]) for name in loaded) for instance in instances]
+    known = {*names, "_state"}
+    extras = [
+        {k: v for k, v in instance.__dict__.items() if k not in known and k[0] != "_"}
+        for instance in instances
+    ]
+    return first._state.db, loaded, tuple(sorted(deferred)), rows, extras if any(extras) else []
+
+
+def _plain(value: Any) -> Any:
+    # What a file's descriptor leaves behind holds the whole instance.
+    return value.name if isinstance(value, FieldFile) else value
+
+
+def _instances(
+    model: type[Model],
+    db: str | None,
+    loaded: Sequence[str],
+    deferred: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    extras: Sequence[Mapping[str, Any]],
+) -> list[Model]:
+    """Return the instances that :func:`_rows` took apart.
+
+    :raises LookupError: when the model has a field that they don't.
+    """
+    wanted = _attnames(model)
+    if tuple(loaded) != wanted:
+        loaded, rows = _fitted(wanted, loaded, deferred, rows)
+    instances = [model.from_db(db, loaded, row) for row in rows]
+    for instance, extra in zip(instances, extras, strict=False):
+        instance.__dict__.update(extra)
+    return instances
+
+
+def _fitted(
+    wanted: Sequence[str],
+    loaded: Sequence[str],
+    deferred: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+    new = set(wanted) - {*loaded, *deferred}
+    if new:
+        raise LookupError(f"the model has new fields: {', '.join(sorted(new))}")
+    names = [name for name in wanted if name in loaded]
+    places = [loaded.index(name) for name in names]
+    return names, [tuple(row[place] for place in places) for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _attnames(model: type[Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)

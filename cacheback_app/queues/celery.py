@@ -1,0 +1,38 @@
+"""Refreshes in Celery workers, with the site's own Celery app."""
+
+from __future__ import annotations
+
+from celery import current_app
+
+from .base import BaseQueue
+from .call import RefreshCall
+
+
+class CeleryQueue(BaseQueue):
+    """Sends ``cacheback_app.tasks.refresh_cache``.
+
+    A job's ``task_options`` go to ``apply_async`` (``queue``, ``priority``, ``countdown``, ...).
+    """
+
+    supports_delay = True
+    supports_priority = True
+
+    @property
+    def takes_time(self) -> bool:
+        """Always, unless Celery is told to run tasks in place (in tests)."""
+        return not current_app.conf.task_always_eager
+
+    # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
+    # would sleep between three.
+    RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+
+    def enqueue(self, call: RefreshCall) -> None:
+        from cacheback_app.tasks import refresh_cache
+
+        options = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
+        options.setdefault("expires", call.expires)
+        refresh_cache.apply_async(
+            kwargs={"message": call.message()},
+            kwargsrepr=repr({"job": call.job}),
+            **options,
+        )
