@@ -12,7 +12,7 @@ from . import signals
 from .conf import conf
 from .durations import seconds
 from .engine import bulk, changing, explaining, keys, reading, registry
-from .engine.entry import Entry, is_fresh
+from .engine.entry import Entry, is_plainly_fresh
 from .engine.explaining import Explanation
 from .engine.flow import Fetch, Flow, adrive, drive
 from .engine.near import near
@@ -33,6 +33,7 @@ class Job(Options):
     _bind: ClassVar[Callable[..., tuple[Any, ...]]]
     _names: ClassVar[tuple[str, ...]]
     _path: ClassVar[str]
+    _known_key: Callable[..., str] | None
     _prepares = False
     _has_identity = False
     _deserializes = False
@@ -49,6 +50,8 @@ class Job(Options):
         cls._prepares = _overrides(cls, "prepare_args", "prepare_kwargs")
         cls._has_identity = _overrides(cls, "identity", "get_init_args", "get_init_kwargs")
         cls._path = registry.dotted(cls)
+        is_simple = not (cls._has_identity or _overrides(cls, "key", "prefix"))
+        cls._known_key = staticmethod(cls._remembered_key()) if is_simple else None
         cls._deserializes = _overrides(cls, "deserialize")
         cls.has_tags = _overrides(cls, "tags")
         cls.fetches_many = _overrides(cls, "fetch_many")
@@ -157,25 +160,28 @@ class Job(Options):
 
         :raises Exception: whatever ``fetch`` raises, when there is nothing to serve.
         """
-        if not conf.enabled:
-            return self._finish(Fetch(*self._bound(args, kwargs)).run(), MISS, True, args, kwargs)
-        prepared, named = self._prepare(args, kwargs) if self._prepares else (args, kwargs)
-        key = self.key(*prepared, **named)
+        if self._prepares or not conf.enabled:
+            return self._get_otherwise(args, kwargs)
+        # A hit is all that most calls do, and is written out here; the rest is a flow.
+        key = self._key_of(args, kwargs)
         alias = self.cache_alias or conf.cache_alias
         if self.local_ttl and (kept := near.get((alias, key))) and kept[0] > time.time():
             return self._finish(kept[1], HIT, None, args, kwargs, key)
         if self.has_tags or self.local_ttl or self.early_refresh is not None:
-            flow = reading.get(Slot(self, key, prepared, named))
+            return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
+        try:
+            packed = state_for(alias).cache.get(key)
+            is_hit = is_plainly_fresh(packed, time.time())
+            value = self.deserialize(packed[2]) if is_hit and self._deserializes else None
+        except Exception as exc:
+            flow = reading.answer_outage(Slot(self, key, args, kwargs), exc)
         else:
-            try:
-                packed = state_for(alias).cache.get(key)
-            except Exception as exc:
-                flow = reading.answer_outage(Slot(self, key, prepared, named), exc)
-            else:
-                value = self._fresh_value(packed)
-                if value is not _NOT_FRESH:
-                    return self._finish(value, HIT, None, args, kwargs, key)
-                flow = reading.answer_found(Slot(self, key, prepared, named), {key: packed})
+            if is_hit:
+                hit = value if self._deserializes else packed[2]
+                if type(self).process_result is _plain and not signals.cache_read.receivers:
+                    return hit
+                return self._finish(hit, HIT, None, args, kwargs, key)
+            flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed})
         return self._finish(*drive(flow), args, kwargs)
 
     async def aget(self, *args: Any, **kwargs: Any) -> Any:
@@ -272,6 +278,14 @@ class Job(Options):
 
     # For the engine
 
+    @classmethod
+    def _remembered_key(cls) -> Callable[..., str]:
+        return keys.remembered(
+            lambda version, *args: keys.make(
+                keys.versioned(cls._path, version), cls._bind(*args), cls._names
+            )
+        )
+
     @property
     def alias(self) -> str:
         """The alias in ``CACHES`` that this job uses."""
@@ -344,15 +358,18 @@ class Job(Options):
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return self.bound_fetch(*self._prepare(args, kwargs))
 
-    def _fresh_value(self, packed: Any) -> Any:
-        if not is_fresh(packed, time.time()) or packed[5] is not None:
-            return _NOT_FRESH
-        if not self._deserializes:
-            return packed[2]
-        try:
-            return self.deserialize(packed[2])
-        except Exception:
-            return _NOT_FRESH  # the flow will report it
+    def _key_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        if self._known_key is not None and not kwargs:
+            try:
+                return self._known_key(self.version, *args)
+            except TypeError:
+                pass  # not that simple, or wrong, which key() will say
+        return self.key(*args, **kwargs)
+
+    def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not conf.enabled:
+            return self._finish(Fetch(*self._bound(args, kwargs)).run(), MISS, True, args, kwargs)
+        return self._finish(*drive(reading.get(self.slot(args, kwargs))), args, kwargs)
 
     def _finish(
         self,
@@ -365,7 +382,7 @@ class Job(Options):
     ) -> Any:
         if hit is not None and signals.cache_read.receivers:
             reading.report_read(Slot(self, hit, args, kwargs), cache_status)
-        if type(self).process_result is _process_result and "process_result" not in self.__dict__:
+        if type(self).process_result is _plain:
             return value
         call = Call(args, kwargs)
         return self.process_result(
@@ -414,5 +431,4 @@ def _overrides(cls: type[Job], *names: str) -> bool:
     return any(getattr(cls, name) is not getattr(Job, name) for name in names)
 
 
-_process_result = Job.process_result
-_NOT_FRESH: Any = object()
+_plain = Job.process_result

@@ -50,6 +50,11 @@ class Target:
     bind: Callable[..., tuple[Any, ...]]
     names: tuple[str, ...]
 
+    def key(self, version: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """Return the cache key of a call."""
+        bound = self.bind(*args, **kwargs)
+        return keys.make(keys.versioned(self.path, version), bound, self.names)
+
 
 @lru_cache(maxsize=1024)
 def target_of(fn: Any) -> Target:
@@ -81,13 +86,12 @@ class FunctionJob(Job):
         given = given_options(lifetime, fetch_on_miss, cache_alias, task_options, options)
         self.set_options(**given)
         self._tags = tags
-        self.has_tags = bool(tags) or _gives_tags(type(self))
+        self.has_tags = bool(tags) or type(self).tags is not FunctionJob.tags
+        self._known_key = _known_key() if type(self).key is FunctionJob.key else None
 
     def key(self, fn: Any, /, *args: Any, **kwargs: Any) -> str:
         """Return the cache key of a call of ``fn``."""
-        target = target_of(fn)
-        prefix = keys.versioned(target.path, self.version)
-        return keys.make(prefix, target.bind(*args, **kwargs), target.names)
+        return target_of(fn).key(self.version, args, kwargs)
 
     def fetch(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
@@ -114,8 +118,8 @@ class FunctionJob(Job):
         return path, args[1:], {"using": using}
 
 
-def _gives_tags(cls: type[FunctionJob]) -> bool:
-    return cls.tags is not FunctionJob.tags
+def _known_key() -> Callable[..., str]:
+    return keys.remembered(lambda version, fn, *args: target_of(fn).key(version, args, {}), skip=2)
 
 
 class QuerySetJob(Job):

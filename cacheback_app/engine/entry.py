@@ -13,8 +13,9 @@ from typing import Any
 MARK = "cacheback/1"
 """First element of every packed entry; changes with its layout, so that old layouts are misses."""
 
-Packed = tuple[str, float, Any, float, float, "dict[str, str] | None", "float | None"]
-_SIZE = 7
+Packed = tuple[Any, ...]
+_SHORT, _LONG = 5, 7
+"""Most entries have no tags and were never invalidated, and go without these two fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +45,28 @@ class Entry:
 
     def pack(self) -> Packed:
         """Return the tuple to store."""
-        return (
+        head = (
             MARK,
             float(self.fresh_until),
             self.value,
             float(self.fetched_at),
             float(self.duration),
-            dict(self.tags) if self.tags else None,
-            self.invalidated_at,
         )
+        if not self.tags and self.invalidated_at is None:
+            return head
+        return (*head, dict(self.tags) if self.tags else None, self.invalidated_at)
 
 
 def unpack(packed: object) -> Entry | None:
     """Return the entry, or None when ``packed`` is anything that :meth:`Entry.pack` never made."""
     # A cache that serialises to JSON gives the tuple back as a list.
-    if not (isinstance(packed, (tuple, list)) and len(packed) == _SIZE and packed[0] == MARK):
+    if not isinstance(packed, (tuple, list)) or len(packed) not in (_SHORT, _LONG):
         return None
-    _, fresh_until, value, fetched_at, duration, tags, invalidated_at = packed
+    mark, fresh_until, value, fetched_at, duration, *rest = packed
+    tags, invalidated_at = rest or (None, None)
     numbers = (fresh_until, fetched_at, duration, invalidated_at or 0.0)
-    if not all(type(number) is float for number in numbers) or not _are_tags(tags):
+    is_ours = isinstance(mark, str) and mark == MARK
+    if not (is_ours and all(type(number) is float for number in numbers) and _are_tags(tags)):
         return None
     return Entry(value, fetched_at, fresh_until, duration, tags, invalidated_at)
 
@@ -73,14 +77,15 @@ def _are_tags(tags: object) -> bool:
     return type(tags) is dict and all(type(x) is str for item in tags.items() for x in item)
 
 
-def is_fresh(packed: object, now: float) -> bool:
-    """Return whether ``packed`` may be served as it is: the whole decision of a cache hit.
+def is_plainly_fresh(packed: object, now: float) -> bool:
+    """Return whether ``packed`` may be served as it is, which is the whole decision of most hits.
 
-    The value of a fresh entry is ``packed[2]``. Tags are judged elsewhere.
+    Its value is ``packed[2]``. An entry with tags or one that was invalidated never is; for
+    anything else that is not, :func:`unpack` tells what it is.
     """
     return (
-        (type(packed) is tuple or type(packed) is list)
-        and len(packed) == _SIZE
+        type(packed) is tuple
+        and len(packed) == _SHORT
         and packed[0] == MARK
         and type(packed[1]) is float
         and packed[1] > now

@@ -1,0 +1,1 @@
+"""The example site: the Python distributions installed here, on a shelf."""

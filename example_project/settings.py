@@ -1,0 +1,141 @@
+"""Settings of the example site, all of them driven by the environment.
+
+================== ============================ ==================================================
+variable           default                      meaning
+================== ============================ ==================================================
+CACHEBACK_DEMO     threads                      "threads": SQLite, local memory, no broker;
+                                                "celery": Redis and a Celery worker
+REDIS_URL          redis://127.0.0.1:6379/0     cache and broker of the "celery" demo
+DJANGO_DEBUG       1                            0 for a deployment
+SECRET_KEY         a fixed one while debugging  required when DJANGO_DEBUG=0
+ALLOWED_HOSTS      localhost,127.0.0.1,[::1]    comma-separated host names
+DJANGO_HTTPS       the opposite of DEBUG        HSTS, secure cookies and the redirect to HTTPS
+CACHEBACK_DEMO_VAR var                          where the SQLite file and collected statics live
+================== ============================ ==================================================
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def _flag(name: str, default: bool) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    return value in {"1", "true", "yes", "on"} if value else default
+
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("CACHEBACK_DEMO_VAR") or BASE_DIR / "var")
+VAR_DIR.mkdir(parents=True, exist_ok=True)  # SQLite creates the file, not its folder
+
+DEMO = os.environ.get("CACHEBACK_DEMO") or "threads"
+REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
+DEBUG = _flag("DJANGO_DEBUG", True)
+HTTPS = _flag("DJANGO_HTTPS", not DEBUG)
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured("Set SECRET_KEY in the environment when DJANGO_DEBUG=0.")
+    SECRET_KEY = "django-insecure-for-the-example-site-on-your-own-machine-only"
+
+_hosts = os.environ.get("ALLOWED_HOSTS") or "localhost,127.0.0.1,[::1]"
+ALLOWED_HOSTS = [host.strip() for host in _hosts.split(",") if host.strip()]
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "cacheback_app",
+    "example_project.shelf",
+]
+
+MIDDLEWARE = [
+    "example_project.shelf.middleware.page_timer",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "example_project.shelf.middleware.content_security_policy",
+]
+
+ROOT_URLCONF = "example_project.urls"
+WSGI_APPLICATION = "example_project.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR_DIR / "shelf.sqlite3",
+        # Requests and the threads that renew values read while the shelf is being filled.
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The two ways to run the site differ in these lines only.
+if DEMO == "threads":
+    CACHEBACK_TASK_QUEUE = "threads"
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 10_000},  # Django's 300 is less than a large environment
+        }
+    }
+elif DEMO == "celery":
+    CACHEBACK_TASK_QUEUE = "celery"
+    CACHES = {
+        "default": {
+            "BACKEND": "cacheback_app.cache.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "shelf",
+        }
+    }
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+    CELERY_TASK_IGNORE_RESULT = True
+else:
+    raise ImproperlyConfigured(f"CACHEBACK_DEMO is {DEMO!r}; it can be 'threads' or 'celery'.")
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+if HTTPS:
+    CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"cacheback": {"handlers": ["console"], "level": "INFO"}},
+}

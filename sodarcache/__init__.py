@@ -1,0 +1,1 @@
+"""Project-scoped JSON items in the database."""

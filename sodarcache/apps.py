@@ -1,0 +1,10 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class SodarCacheConfig(AppConfig):
+    """So far without models."""
+
+    name = "sodarcache"
+    default_auto_field = "django.db.models.BigAutoField"
