@@ -330,7 +330,9 @@ class Job(Options):
         try:
             return replace(entry, value=self.deserialize(entry.value))
         except Exception as exc:
-            logger.debug("What is cached for %s cannot be used", registry.dotted(type(self)), exc_info=exc)
+            logger.debug(
+                "What is cached for %s cannot be used", registry.dotted(type(self)), exc_info=exc
+            )
             return None
 
     def describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

@@ -72,9 +72,8 @@ class Options:
         """
         unknown = attributes.keys() - OPTIONS
         if unknown:
-            raise TypeError(
-                f"{', '.join(sorted(unknown))}: not an option; there are {', '.join(sorted(OPTIONS))}"
-            )
+            names = ", ".join(sorted(unknown))
+            raise TypeError(f"no such option: {names}; there are {', '.join(sorted(OPTIONS))}")
         action = attributes.get("on_dispatch_error", "fetch")
         if action not in ("fetch", "serve", "raise"):
             raise ValueError(f"on_dispatch_error is 'fetch', 'serve' or 'raise', not {action!r}")

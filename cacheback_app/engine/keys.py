@@ -36,7 +36,7 @@ def make(prefix: str, values: tuple[Any, ...], names: Sequence[str]) -> str:
         key = _simple(prefix, values)
         if key is not None:
             return key
-    texts = [_text(value, name) for value, name in zip(values, names, strict=True)]
+    texts = [_text(value, name) for value, name in zip(values, names, strict=False)]
     head = _head(prefix)
     key = f"{head}:{','.join(texts)}" if texts else head
     return key if len(key) <= _LONGEST_KEY else f"{head}:#{_digest(key)}"

@@ -39,7 +39,7 @@ class BaseQueue(ABC):
     """
 
     in_process: ClassVar[bool] = False
-    """Whether refreshes run in the process that asks for them, so that anything callable will do."""
+    """Whether refreshes run in the process that asks for them, so that any callable will do."""
     in_place: ClassVar[bool] = False
     """Whether :meth:`enqueue` runs the refresh itself, before it returns."""
     supports_delay: ClassVar[bool] = False
@@ -104,9 +104,11 @@ def queue_class(name: str) -> type[BaseQueue]:
     try:
         found = import_string(BUILT_IN.get(name, name))
     except ImportError as exc:
-        raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}") from exc
+        raise ImproperlyConfigured(
+            f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}"
+        ) from exc
     if not (isinstance(found, type) and issubclass(found, BaseQueue)):
-        raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE: {name!r} is not a BaseQueue")
+        raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE {name!r} is not a BaseQueue")
     return found
 
 

@@ -82,6 +82,11 @@ class RefreshCall:
         return cls(path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local)
 
     @property
+    def path(self) -> str:
+        """The job's name in logs and metrics."""
+        return self.job.replace(":", ".")
+
+    @property
     def sender(self) -> type[Job] | None:
         """The job's class, where it is known without importing anything."""
         return type(self.local.job) if self.local else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from celery import current_app
 
 from .base import BaseQueue
@@ -24,15 +26,18 @@ class CeleryQueue(BaseQueue):
 
     # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
     # would sleep between three.
-    RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    RETRY_POLICY: ClassVar[dict[str, float]] = {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
 
     def enqueue(self, call: RefreshCall) -> None:
         from cacheback_app.tasks import refresh_cache
 
-        options = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
+        options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
         options.setdefault("expires", call.expires)
-        refresh_cache.apply_async(
-            kwargs={"message": call.message()},
-            kwargsrepr=repr({"job": call.job}),
-            **options,
-        )
+        # Arguments may be private; what Celery's events and logs show is the job.
+        options["kwargsrepr"] = repr({"job": call.job})
+        refresh_cache.apply_async(kwargs={"message": call.message()}, **options)

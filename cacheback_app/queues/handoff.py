@@ -7,6 +7,7 @@ and after a failure, they wait for the outcome, but never longer than :data:`PAT
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -29,8 +30,11 @@ class Handoff:
     """The publisher of this process."""
 
     def __init__(self) -> None:
-        self._pool = BoundedPool(threads=1, backlog=1000, drain_timeout=2.0, name="cacheback-publish")
+        self._pool = BoundedPool(
+            threads=1, backlog=1000, drain_timeout=2.0, name="cacheback-publish"
+        )
         self.reset()
+        os.register_at_fork(after_in_child=self.reset)
 
     def reset(self) -> None:
         """Forget what is known of the broker."""

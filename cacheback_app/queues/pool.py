@@ -67,7 +67,9 @@ class BoundedPool:
             if len(self._threads) >= min(self._limit, self._tasks.unfinished_tasks):
                 return
             name = f"{self._name}-{len(self._threads)}"
-            thread = threading.Thread(target=self._work, args=(self._tasks,), name=name, daemon=True)
+            thread = threading.Thread(
+                target=self._work, args=(self._tasks,), name=name, daemon=True
+            )
             self._threads.append(thread)
             thread.start()
 
