@@ -37,6 +37,7 @@ class CeleryQueue(BaseQueue):
         from cacheback_app.tasks import refresh_cache
 
         options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
+        options["serializer"] = "json"  # whatever the site uses for tasks of its own
         options.setdefault("expires", call.expires)
         # Arguments may be private; what Celery's events and logs show is the job.
         options["kwargsrepr"] = repr({"job": call.job})
