@@ -42,7 +42,7 @@ class CeleryQueue(BaseQueue):
         from cacheback_app.tasks import refresh_cache
 
         # Which Celery app is the current one depends on the thread.
-        return partial(self._publish, refresh_cache._get_current_object(), call)
+        return partial(self._publish, current_app.tasks[refresh_cache.name], call)
 
     def _publish(self, task: Any, call: RefreshCall) -> None:
         options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
