@@ -38,7 +38,7 @@ def get_many(slots: Sequence[Slot]) -> Flow[list[Answer]]:
         else:
             rest.append(slot)
     missing = [slot for slot in rest if slot.judge(entries.get(slot.key)) is Verdict.GONE]
-    if missing and not is_down and slots[0].job.fetches_many:
+    if missing and not is_down and slots[0].job._fetches_many:
         answers |= yield from _fetch_many(missing)
     rest = [slot for slot in rest if slot.key not in answers]
     if rest:

@@ -147,7 +147,7 @@ def entry_for(
     ttl = slot.cache_ttl
     if ttl is not None:
         fresh_until = min(fresh_until, began + ttl)
-    return Entry(job.serialize(value), began, fresh_until, duration, stamps)
+    return Entry(job._to_cache(value), began, fresh_until, duration, stamps)
 
 
 def verify(slot: Slot) -> Flow[None]:

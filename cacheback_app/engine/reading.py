@@ -272,7 +272,7 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
 
     Return the value when the queue could not be reached and it was fetched here instead.
     """
-    ttl = slot.claim_ttl + slot.job.dispatch_delay
+    ttl = slot.claim_ttl + slot.job._dispatch_delay
     claim = Claim.new(State.PENDING, ttl)
     try:
         ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -63,6 +64,10 @@ class BaseQueue(ABC):
 
         Any error that is raised means that the call was not enqueued.
         """
+
+    def bind(self, call: RefreshCall) -> Callable[[], None]:
+        """Return what enqueues ``call``, to be called in another thread."""
+        return partial(self.enqueue, call)
 
     def send(self, call: RefreshCall) -> None:
         """Enqueue ``call`` without holding a request up.

@@ -72,7 +72,7 @@ class RefreshCall:
 
         :raises QueueError: when it cannot be written down for ``queue``.
         """
-        path, args, rebuild = slot.job.describe(slot.args)
+        path, args, rebuild = slot.job._describe(slot.args)
         local = slot if queue.in_process else None
         if local is None and not registry.is_known(path, slot.job):
             raise JobNotImportable(
@@ -168,7 +168,7 @@ class RefreshCall:
             if self.local is not None:
                 first = self.local.args[: len(self.local.args) - len(args)]
                 return Slot(self.local.job, self.key, (*first, *args), kwargs)
-            job, first = registry.find(self.job).rebuild(**rebuild)
+            job, first = registry.find(self.job)._rebuild(**rebuild)
             return Slot(job, self.key, (*first, *args), kwargs)
         except (TypeError, ValueError, KeyError) as exc:
             raise MalformedCall(f"{self.job} cannot be rebuilt: {exc}") from exc
