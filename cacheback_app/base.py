@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from . import signals
 from .conf import conf
 from .engine import bulk, changing, explaining, keys, reading, registry
-from .engine.entry import Entry, is_plainly_fresh
+from .engine.entry import Entry, is_plainly_fresh, unpack
 from .engine.explaining import Explanation
 from .engine.flow import Fetch, Flow, adrive, drive
 from .engine.near import near
@@ -78,17 +78,16 @@ class Job(Hooks):
         try:
             packed = state_for(alias).cache.get(key)
             is_hit = is_plainly_fresh(packed, time.time())
-            value = self._from_cache(packed[2]) if is_hit and self._deserializes else None
         except Exception as exc:
-            flow = reading.answer_outage(Slot(self, key, args, kwargs), exc)
-        else:
-            if is_hit:
-                hit = value if self._deserializes else packed[2]
-                if type(self).process_result is _plain and not signals.cache_read.receivers:
-                    return hit
-                return self._finish(hit, HIT, None, args, kwargs, key)
+            slot = Slot(self, key, args, kwargs)
+            return self._finish(*drive(reading.answer_error(slot, exc)), args, kwargs)
+        value = self._plain_value(packed) if is_hit else _NONE
+        if value is _NONE:
             flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed})
-        return self._finish(*drive(flow), args, kwargs)
+            return self._finish(*drive(flow), args, kwargs)
+        if type(self).process_result is _plain and not signals.cache_read.receivers:
+            return value
+        return self._finish(value, HIT, None, args, kwargs, key)
 
     async def aget(self, *args: Any, **kwargs: Any) -> Any:
         """See get()."""
@@ -221,7 +220,7 @@ class Job(Hooks):
     def _identity(self) -> tuple[Any, ...]:
         """Return what tells this job from others of its class, as part of every key."""
         args, kwargs = self.get_init_args(), self.get_init_kwargs()
-        return (*args, kwargs) if kwargs else tuple(args)
+        return (*args, kwargs)
 
     def _to_cache(self, value: Any) -> Any:
         """Return what is stored for ``value``."""
@@ -294,6 +293,12 @@ class Job(Hooks):
                 pass  # not that simple, or wrong, which key() will say
         return self.key(*args, **kwargs)
 
+    def _plain_value(self, packed: Any) -> Any:
+        if not self._deserializes:
+            return packed[2]
+        entry = self._readable(unpack(packed))
+        return _NONE if entry is None else entry.value
+
     def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not conf.enabled:
             return self._finish(Fetch(*self._bound(args, kwargs)).run(), MISS, True, args, kwargs)
@@ -360,3 +365,4 @@ def _overrides(cls: type[Job], *names: str) -> bool:
 
 
 _plain = Job.process_result
+_NONE: Any = object()

@@ -21,11 +21,6 @@ class RQQueue(BaseQueue):
 
     supports_delay = True
 
-    @property
-    def takes_time(self) -> bool:
-        """Always: it is Redis that takes the job."""
-        return True
-
     def __init__(self) -> None:
         try:
             import django_rq

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides, storing
 
 # Six arguments a key: what to expect ("*" anything, "-" nothing, "=" the next one), that value,
 # what to do, the value to store, its time to live in milliseconds ("" for ever), and
@@ -127,7 +127,8 @@ class _Call:
         self._state = state
         self._ops = ops
         self.keys = [state.full_key(op.key) for op in ops]
-        self._raws = [_as_bytes(state.encode(op.value)) if _stores(op) else b"" for op in ops]
+        with storing():
+            self._raws = [_as_bytes(state.encode(op.value)) if _stores(op) else b"" for op in ops]
         self.arguments = [
             argument
             for op, raw in zip(ops, self._raws, strict=True)
