@@ -1,8 +1,9 @@
 """Cached reads for Django: fetched once, served at once, renewed in the background."""
 
-from .base import Call, Job
+from .base import Job
 from .decorators import CachedFunction, cacheback
 from .engine.explaining import Explanation
+from .engine.slot import Call
 from .exceptions import (
     CachebackError,
     JobNotImportable,

@@ -9,3 +9,9 @@ class CachebackConfig(AppConfig):
     name = "cacheback_app"
     verbose_name = "Cacheback"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Start counting what goes wrong."""
+        from .counters import counters
+
+        counters.connect()

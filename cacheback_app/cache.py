@@ -28,7 +28,7 @@ _PICKLE = 0x80
 class Serializer(django_redis.RedisSerializer):
     """Django's format, without trying first whether every pickle is a number."""
 
-    def loads(self, data: bytes) -> Any:
+    def loads(self, data: Any) -> Any:
         if data[0] == _PICKLE:
             return pickle.loads(data)  # noqa: S301 - as Django does; see docs/security.md
         return super().loads(data)
@@ -37,13 +37,13 @@ class Serializer(django_redis.RedisSerializer):
 class KeptRedisCacheClient(django_redis.RedisCacheClient):
     """Django's client with one redis-py client per server, which is thread-safe and fork-safe."""
 
-    def __init__(self, servers: list[str], serializer: Any = None, **options: Any) -> None:
-        super().__init__(servers, serializer or Serializer, **{**TIMEOUTS, **options})
+    def __init__(self, servers: list[str], serializer: Any = Serializer, **options: Any) -> None:
+        super().__init__(servers, serializer, **{**TIMEOUTS, **options})
         self._kept: dict[int, Any] = {}
 
-    def get_client(self, key: str | None = None, *, write: bool = False) -> Any:
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
         """Return the client of a server that may be asked."""
-        index = self._get_connection_pool_index(write)
+        index = self._get_connection_pool_index(write)  # type: ignore[attr-defined]
         client = self._kept.get(index)
         if client is None:
             client = self._kept[index] = super().get_client(key, write=write)

@@ -54,7 +54,9 @@ def on_change(forget: Callable[[], None], *names: str) -> None:
         if setting in names:
             forget()
 
-    setting_changed.connect(receiver, weak=False, dispatch_uid=(forget.__module__, forget.__qualname__))
+    setting_changed.connect(
+        receiver, weak=False, dispatch_uid=(forget.__module__, forget.__qualname__)
+    )
 
 
 def _forget() -> None:

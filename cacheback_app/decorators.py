@@ -79,14 +79,14 @@ class CachedFunction(Generic[P, R]):
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """See Job.key()."""
-        return self.job.slot((self, *args), kwargs).key
+        return self.job._slot_for((self, *args), kwargs).key
 
     def get_many(self, calls: Iterable[Any]) -> list[Any]:
         """See Job.get_many()."""
         wanted = [as_call(call) for call in calls]
         return self.job.get_many([Call((self, *call.args), call.kwargs) for call in wanted])
 
-    def rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
+    def _rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
         """Return the job and its first argument, for a worker."""
         return (self.job.using(**using) if using else self.job), (self,)
 

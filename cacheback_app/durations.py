@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 from typing import overload
 
-from pytimeparse import parse
+from pytimeparse.timeparse import timeparse
 
 Duration = int | float | str | timedelta
 
@@ -33,7 +33,7 @@ def _number(value: Duration) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
-        parsed = parse(value)
+        parsed = timeparse(value)
         if parsed is None:
             raise ValueError(f"{value!r} is not a duration; write it like '90', '1m' or '2 hours'")
         return parsed

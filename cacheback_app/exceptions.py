@@ -26,7 +26,7 @@ class QueueError(CachebackError):
 
 
 class JobNotImportable(QueueError, TypeError):
-    """A job that workers in other processes cannot import (a lambda, a nested function or class)."""
+    """A job that no worker in another process could import: a lambda, a nested function."""
 
 
 class MalformedCall(CachebackError, ValueError):

@@ -84,9 +84,9 @@ class FunctionJob(Job):
         :param options: see :class:`~cacheback_app.options.Options`; None stands for the default.
         """
         given = given_options(lifetime, fetch_on_miss, cache_alias, task_options, options)
-        self.set_options(**given)
+        self._set_options(**given)
         self._tags = tags
-        self.has_tags = bool(tags) or type(self).tags is not FunctionJob.tags
+        self._has_tags = bool(tags) or type(self).tags is not FunctionJob.tags
         self._known_key = _known_key() if type(self).key is FunctionJob.key else None
 
     def key(self, fn: Any, /, *args: Any, **kwargs: Any) -> str:
@@ -100,19 +100,19 @@ class FunctionJob(Job):
     def tags(self, fn: Any, /, *args: Any, **kwargs: Any) -> Iterable[str]:
         return self._tags(*args, **kwargs) if callable(self._tags) else self._tags
 
-    def path_of(self, args: tuple[Any, ...]) -> str:
+    def _path_for(self, args: tuple[Any, ...]) -> str:
         return target_of(args[0]).path
 
-    def bound_fetch(
+    def _bound_fetch(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         if type(self).fetch is not FunctionJob.fetch:
             return self.fetch, args, kwargs
         return target_of(args[0]).fn, args[1:], kwargs
 
-    def describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path = path_of(target_of(args[0]).fn)
-        using = dict(self._changed)
+        using = dict(self._used_options)
         if getattr(args[0], "job", self) is not self:
             using = {name: self.__dict__[name] for name in self.__dict__.keys() & OPTIONS}
         return path, args[1:], {"using": using}
@@ -144,7 +144,7 @@ class QuerySetJob(Job):
         """
         self.model = apps.get_model(model) if isinstance(model, str) else model
         self._given = given_options(lifetime, fetch_on_miss, cache_alias, task_options, options)
-        self.set_options(**self._given)
+        self._set_options(**self._given)
 
     def get_init_args(self) -> tuple[Any, ...]:
         return (self.model._meta.label,)
@@ -152,10 +152,10 @@ class QuerySetJob(Job):
     def get_init_kwargs(self) -> dict[str, Any]:
         return self._given
 
-    def identity(self) -> tuple[Any, ...]:
+    def _identity(self) -> tuple[Any, ...]:
         return self.get_init_args()
 
-    def bound_fetch(
+    def _bound_fetch(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         fetch = self.fetch if iscoroutinefunction(self.fetch) else self._evaluated
@@ -165,14 +165,14 @@ class QuerySetJob(Job):
         value = self.fetch(*args, **kwargs)
         return list(value) if isinstance(value, QuerySet) else value
 
-    def serialize(self, value: Any) -> Any:
+    def _to_cache(self, value: Any) -> Any:
         if isinstance(value, self.model):
             return "one", _rows([value])
         if isinstance(value, list) and value and all(type(item) is self.model for item in value):
             return "many", _rows(value)
         return "other", value
 
-    def deserialize(self, stored: Any) -> Any:
+    def _from_cache(self, stored: Any) -> Any:
         form, content = stored
         if form == "other":
             return content

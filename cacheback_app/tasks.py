@@ -16,7 +16,7 @@ class RefreshTask(Task):  # type: ignore[type-arg]
     """A task whose results are kept or not as ``CACHEBACK_TASK_IGNORE_RESULT`` says."""
 
     @property
-    def ignore_result(self) -> bool:
+    def ignore_result(self) -> bool:  # type: ignore[override]
         """Whether the result is thrown away. Read late: importing this needs no settings."""
         return conf.task_ignore_result
 

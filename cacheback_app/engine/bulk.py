@@ -11,7 +11,7 @@ from cacheback_app.exceptions import CacheUnavailable
 
 from . import outages
 from .claims import Claim, State
-from .fetching import Errand, Stored, failed, report_success, store
+from .fetching import Errand, Stored, failed, release_quietly, report_success, store
 from .flights import Flight, Landing, flights
 from .flow import All, Fetch, Flow, Io
 from .policy import Verdict
@@ -38,7 +38,7 @@ def get_many(slots: Sequence[Slot]) -> Flow[list[Answer]]:
         else:
             rest.append(slot)
     missing = [slot for slot in rest if slot.judge(entries.get(slot.key)) is Verdict.GONE]
-    if missing and not is_down and slots[0].job.fetches_many:
+    if missing and not is_down and slots[0].job._fetches_many:
         answers |= yield from _fetch_many(missing)
     rest = [slot for slot in rest if slot.key not in answers]
     if rest:
@@ -129,14 +129,15 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
     began, clock = time.time(), time.perf_counter()
     try:
         values = yield from _values(led)
-    except GeneratorExit:
-        raise
-    except BaseException as exc:
+    except Exception as exc:
         for item in led:
             errand = Errand(item.claim, item.grant)
             yield from failed(item.slot, errand, exc, time.perf_counter() - clock)
-            if isinstance(exc, Exception):
-                item.flight.land(Landing.ERROR, exc)
+            item.flight.land(Landing.ERROR, exc)
+        raise
+    except BaseException as exc:
+        for item in () if isinstance(exc, GeneratorExit) else led:
+            yield from release_quietly(item.slot, item.grant)
         raise
     duration = time.perf_counter() - clock
     for item, value in zip(led, values, strict=True):

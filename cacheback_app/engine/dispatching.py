@@ -21,6 +21,7 @@ from .state import look, put
 if TYPE_CHECKING:
     from cacheback_app.queues import BaseQueue, RefreshCall
 
+
 @dataclass(frozen=True, slots=True)
 class Hand(Step):
     """Hand ``call`` to ``queue``; raises :exc:`QueueError` when the queue is known to be down."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.dispatch import Signal
+
 from cacheback_app import signals
 from cacheback_app.conf import conf
 from cacheback_app.durations import seconds
@@ -63,10 +66,12 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     began, clock = time.time(), time.perf_counter()
     try:
         value = yield Fetch(*slot.fetch(), errand.flight)
-    except GeneratorExit:
-        raise
-    except BaseException as exc:
+    except Exception as exc:
         yield from failed(slot, errand, exc, time.perf_counter() - clock)
+        raise
+    except BaseException as exc:  # cancelled or interrupted, which is no failure of the upstream
+        if errand.grant is not None and not isinstance(exc, GeneratorExit):
+            yield from release_quietly(slot, errand.grant)
         raise
     duration = time.perf_counter() - clock
     stored = yield from store(slot, errand.grant, value, began, duration)
@@ -106,9 +111,7 @@ def store(
         raise
 
 
-def _store(
-    slot: Slot, grant: Grant, value: Any, began: float, duration: float
-) -> Flow[Stored]:
+def _store(slot: Slot, grant: Grant, value: Any, began: float, duration: float) -> Flow[Stored]:
     entry = entry_for(slot, value, began, duration, grant.stamps)
     ttl = slot.ttl_left(entry)
     if not slot.job.should_cache(value) or (ttl is not None and ttl <= 0):
@@ -144,7 +147,7 @@ def entry_for(
     ttl = slot.cache_ttl
     if ttl is not None:
         fresh_until = min(fresh_until, began + ttl)
-    return Entry(job.serialize(value), began, fresh_until, duration, stamps)
+    return Entry(job._to_cache(value), began, fresh_until, duration, stamps)
 
 
 def verify(slot: Slot) -> Flow[None]:
@@ -162,7 +165,7 @@ def verify(slot: Slot) -> Flow[None]:
         raise RuntimeError(f"Unable to save a value of {slot.path} to the cache {slot.alias!r}")
 
 
-def failed(slot: Slot, errand: Errand, exc: BaseException, duration: float) -> Flow[None]:
+def failed(slot: Slot, errand: Errand, exc: Exception, duration: float) -> Flow[None]:
     """Tell everybody that a fetch raised, and let the next one try."""
     report_failure(slot, exc, duration, background=errand.is_background)
     if errand.grant is None:
@@ -185,16 +188,17 @@ def _after_failure(slot: Slot, errand: Errand) -> Op:
     return drop(claim_key(slot.key), expect=errand.grant.claim)
 
 
-def report_failure(slot: Slot, exc: BaseException, duration: float, *, background: bool) -> None:
+def report_failure(slot: Slot, exc: Exception, duration: float, *, background: bool) -> None:
     """Log and signal that a fetch raised. Messages of errors may hold arguments: DEBUG only."""
     where = "in the background" if background else "in the caller"
-    logger.warning("%s failed %s: %s", slot.path, where, type(exc).__name__)
+    # That a row does not exist is an answer, and a page that asks for one is a 404, not a fault.
+    is_answer = isinstance(exc, ObjectDoesNotExist) and not background
+    level = logging.INFO if is_answer else logging.WARNING
+    logger.log(level, "%s failed %s: %s", slot.path, where, type(exc).__name__)
     logger.debug("%s failed for key %s", slot.path, slot.key, exc_info=exc)
-    _send(
-        signals.refresh_failed, slot, duration=duration, background=background, exception=exc
-    )
+    _send(signals.refresh_failed, slot, duration=duration, background=background, exception=exc)
 
 
-def _send(signal: signals.Signal, slot: Slot, **details: Any) -> None:
+def _send(signal: Signal, slot: Slot, **details: Any) -> None:
     if signal.receivers:
         signal.send_robust(type(slot.job), job=slot.path, key=slot.key, **details)

@@ -7,6 +7,7 @@ hands out the value when the cache is down, and hands a failure to everybody who
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import threading
@@ -64,11 +65,13 @@ class Flight:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._callbacks: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], object]] = []
         self._work: Work | None = None
         self._landing: Landing | None = None
         self._cargo: Any = None
         self.waiters = 0
+        self.lapses_at = math.inf
+        """Monotonic time at which the leader's claim lapses, and somebody else may lead."""
 
     def land(self, landing: Landing, cargo: Any = None) -> None:
         """End the flight for all who wait for it."""
@@ -104,7 +107,7 @@ class Flight:
                 return self._landing is not None
         return True
 
-    def add_callback(self, callback: Callable[[], None]) -> None:
+    def add_callback(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` when the flight has landed, from whichever thread lands it."""
         with self._changed:
             if self._landing is None:

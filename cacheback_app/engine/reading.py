@@ -81,18 +81,15 @@ def answer(slot: Slot, entry: Entry | None, *, is_down: bool = False) -> Flow[An
 
     :param is_down: whether the cache failed, so that nothing is claimed, dispatched or stored.
     """
-    match slot.judge(entry):
-        case Verdict.GONE:
-            found = yield from _missing(slot, is_down)
-        case _ if entry is None:
-            raise AssertionError("only a missing entry is None")
-        case Verdict.STALE:
-            found = yield from _stale(slot, entry)
-        case Verdict.EARLY:
+    verdict = slot.judge(entry)
+    if entry is None or verdict is Verdict.GONE:
+        found = yield from _missing(slot, is_down)
+    elif verdict is Verdict.STALE:
+        found = yield from _stale(slot, entry)
+    else:
+        if verdict is Verdict.EARLY:
             yield from dispatch(slot, entry)
-            found = Answer(entry.value, HIT, None)
-        case Verdict.FRESH:
-            found = Answer(entry.value, HIT, None)
+        found = Answer(entry.value, HIT, None)
     report_read(slot, found.status)
     return found
 
@@ -100,9 +97,7 @@ def answer(slot: Slot, entry: Entry | None, *, is_down: bool = False) -> Flow[An
 def report_read(slot: Slot, status: int) -> None:
     """Signal that a value was asked for."""
     if signals.cache_read.receivers:
-        signals.cache_read.send_robust(
-            type(slot.job), job=slot.path, key=slot.key, status=status
-        )
+        signals.cache_read.send_robust(type(slot.job), job=slot.path, key=slot.key, status=status)
 
 
 def _missing(slot: Slot, is_down: bool) -> Flow[Answer]:
@@ -277,7 +272,7 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
 
     Return the value when the queue could not be reached and it was fetched here instead.
     """
-    ttl = slot.claim_ttl + slot.job.dispatch_delay
+    ttl = slot.claim_ttl + slot.job._dispatch_delay
     claim = Claim.new(State.PENDING, ttl)
     try:
         ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT)]

@@ -67,13 +67,9 @@ def _needless(slot: Slot, work: Work, holder: Claim | None, entry: Entry | None)
 
 
 def _fetch(slot: Slot, work: Work, mine: Claim, grant: Grant) -> Flow[Fetched]:
-    errand = Errand(
-        mine, grant, is_background=work.is_background, keeps_claim=True, lag=work.lag
-    )
+    errand = Errand(mine, grant, is_background=work.is_background, keeps_claim=True, lag=work.lag)
     return (yield from fetch_and_store(slot, errand))
 
 
 def _report_skipped(slot: Slot, reason: str) -> None:
-    signals.refresh_skipped.send_robust(
-        type(slot.job), job=slot.path, key=slot.key, reason=reason
-    )
+    signals.refresh_skipped.send_robust(type(slot.job), job=slot.path, key=slot.key, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cacheback_app.exceptions import MalformedCall
 
@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from cacheback_app.base import Job
     from cacheback_app.decorators import CachedFunction
 
-    Target = type[Job] | CachedFunction[..., object]
+Target: TypeAlias = "type[Job] | CachedFunction[..., Any]"
+"""A job class or a decorated function: what a worker may run."""
 
 _targets: dict[str, Target] = {}
 
 
-def path_of(target: type | object) -> str:
+def path_of(target: Any) -> str:
     """Return ``module:qualname`` of a class or function."""
-    return f"{target.__module__}:{target.__qualname__}"  # type: ignore[attr-defined]
+    return f"{target.__module__}:{target.__qualname__}"
 
 
-def dotted(target: type | object) -> str:
+def dotted(target: Any) -> str:
     """Return ``module.qualname`` of a class or function, as people write it."""
     return path_of(target).replace(":", ".")
 
@@ -37,6 +38,14 @@ def register(path: str, target: Target) -> None:
     """Make ``target`` known as ``path``; the latest definition counts, as it does in a module."""
     if is_importable(path):
         _targets[path] = target
+
+
+def is_known(path: str, job: Job) -> bool:
+    """Return whether a worker that looks for ``path`` finds what ``job`` is."""
+    target = _targets.get(path)
+    if target is None or isinstance(target, type):
+        return target is not None
+    return type(target.job) is type(job)
 
 
 def find(path: str) -> Target:

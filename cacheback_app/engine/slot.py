@@ -62,7 +62,7 @@ class Slot:
     @property
     def alias(self) -> str:
         """The alias in ``CACHES``."""
-        return self.job.alias
+        return self.job._alias
 
     @property
     def call(self) -> Call:
@@ -72,7 +72,7 @@ class Slot:
     @property
     def path(self) -> str:
         """The job's name in logs and metrics."""
-        return self.job.path_of(self.args)
+        return self.job._path_for(self.args)
 
     @property
     def flight_key(self) -> tuple[str, str]:
@@ -111,7 +111,7 @@ class Slot:
 
     def fetch(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """Return the user's function and its arguments."""
-        return self.job.bound_fetch(self.args, dict(self.kwargs))
+        return self.job._bound_fetch(self.args, dict(self.kwargs))
 
     # Reading
 
@@ -123,7 +123,7 @@ class Slot:
 
     def keys(self) -> list[str]:
         """The keys that a reader needs: the entry's and its tags'."""
-        return [self.key, *map(tags.tag_key, self.tags() if self.job.has_tags else ())]
+        return [self.key, *map(tags.tag_key, self.tags() if self.job._has_tags else ())]
 
     def read(self) -> Flow[Entry | None]:
         """Read the entry; one that a tag has overtaken comes back marked stale, or not at all.
@@ -139,7 +139,7 @@ class Slot:
 
     def _read(self) -> Mapping[str, Any]:
         state = state_for(self.alias)
-        if self.job.has_tags:
+        if self.job._has_tags:
             return outages.read(self.alias, state.get_many, self.keys()) or {}
         return {self.key: outages.read(self.alias, state.get, self.key)}
 
@@ -148,13 +148,13 @@ class Slot:
         entry = unpack(found.get(self.key))
         if entry is None:
             return None
-        known = self.tags() if self.job.has_tags else ()
+        known = self.tags() if self.job._has_tags else ()
         other = [tags.tag_key(tag) for tag in entry.tags or () if tag not in known]
         if other:  # tagged so by an earlier version of the job
             found = {**found, **(yield self.io(lambda state: state.get_many(other)))}
         if known or other:
             entry = overtaken(entry, tags.stamps_now({*known, *(entry.tags or ())}, found))
-        return self.job.readable(entry)
+        return self.job._readable(entry)
 
     # Transactions
 
@@ -164,12 +164,12 @@ class Slot:
             put(claim_key(self.key), str(claim), ttl, expect=expect, look=True),
             look(self.key),
             ensure(lease_key(self.key), new_token(), max(LEASE_TTL, 10 * ttl)),
-            *tags.ensured(self.tags() if self.job.has_tags else (), self.cache_ttl),
+            *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
 
     def grant(self, outcome: Outcome) -> Grant:
         """Return what an applied :meth:`begin_ops` gave."""
-        names = self.tags() if self.job.has_tags else ()
+        names = self.tags() if self.job._has_tags else ()
         return Grant(
             outcome.raw(claim_key(self.key)),
             outcome.raw(lease_key(self.key)),
@@ -181,7 +181,7 @@ class Slot:
         entry = unpack(outcome.value(self.key))
         if entry is not None and (entry.tags or grant.stamps):
             entry = overtaken(entry, {**dict.fromkeys(entry.tags or ()), **grant.stamps})
-        return self.job.readable(entry)
+        return self.job._readable(entry)
 
     def store_ops(self, entry: Entry, ttl: float | None) -> list[Op]:
         """Return what stores ``entry`` and ends every claim, lease and error of the key."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,7 +40,7 @@ class BaseQueue(ABC):
     """
 
     in_process: ClassVar[bool] = False
-    """Whether refreshes run in the process that asks for them, so that anything callable will do."""
+    """Whether refreshes run in the process that asks for them, so that any callable will do."""
     in_place: ClassVar[bool] = False
     """Whether :meth:`enqueue` runs the refresh itself, before it returns."""
     supports_delay: ClassVar[bool] = False
@@ -63,6 +64,10 @@ class BaseQueue(ABC):
 
         Any error that is raised means that the call was not enqueued.
         """
+
+    def bind(self, call: RefreshCall) -> Callable[[], None]:
+        """Return what enqueues ``call``, to be called in another thread."""
+        return partial(self.enqueue, call)
 
     def send(self, call: RefreshCall) -> None:
         """Enqueue ``call`` without holding a request up.
@@ -104,9 +109,11 @@ def queue_class(name: str) -> type[BaseQueue]:
     try:
         found = import_string(BUILT_IN.get(name, name))
     except ImportError as exc:
-        raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}") from exc
+        raise ImproperlyConfigured(
+            f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}"
+        ) from exc
     if not (isinstance(found, type) and issubclass(found, BaseQueue)):
-        raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE: {name!r} is not a BaseQueue")
+        raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE {name!r} is not a BaseQueue")
     return found
 
 

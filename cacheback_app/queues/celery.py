@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
 from celery import current_app
 
 from .base import BaseQueue
@@ -24,15 +28,26 @@ class CeleryQueue(BaseQueue):
 
     # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
     # would sleep between three.
-    RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    RETRY_POLICY: ClassVar[dict[str, float]] = {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
 
     def enqueue(self, call: RefreshCall) -> None:
+        self.bind(call)()
+
+    def bind(self, call: RefreshCall) -> Callable[[], None]:
         from cacheback_app.tasks import refresh_cache
 
-        options = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
+        # Which Celery app is the current one depends on the thread.
+        return partial(self._publish, current_app.tasks[refresh_cache.name], call)
+
+    def _publish(self, task: Any, call: RefreshCall) -> None:
+        options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
+        options["serializer"] = "json"  # whatever the site uses for tasks of its own
         options.setdefault("expires", call.expires)
-        refresh_cache.apply_async(
-            kwargs={"message": call.message()},
-            kwargsrepr=repr({"job": call.job}),
-            **options,
-        )
+        # Arguments may be private; what Celery's events and logs show is the job.
+        options["kwargsrepr"] = repr({"job": call.job})
+        task.apply_async(kwargs={"message": call.message()}, **options)

@@ -1,4 +1,4 @@
-"""Refreshes as Django tasks: ``django.tasks`` where Django has it, else the package django-tasks."""
+"""Refreshes as Django tasks: of ``django.tasks`` where Django has it, else of django-tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ try:
     from django.tasks import task
 except ImportError:  # Django before 6.0
     try:
-        from django_tasks import task
+        from django_tasks import task  # type: ignore[no-redef]
     except ImportError as exc:
         raise ImproperlyConfigured(
             "the queue 'django_tasks' needs Django 6 or: pip install cacheback-app[django-tasks]"

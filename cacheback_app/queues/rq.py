@@ -20,6 +20,7 @@ class RQQueue(BaseQueue):
     ``countdown`` needs a scheduler; other options go to ``Queue.enqueue``."""
 
     supports_delay = True
+
     @property
     def takes_time(self) -> bool:
         """Always: it is Redis that takes the job."""

@@ -22,12 +22,14 @@ class ThreadsQueue(BaseQueue):
     def __init__(self) -> None:
         # Refreshes wait for upstreams rather than compute; four keep one slow one from
         # holding up all others, and leave the database most of its connections.
-        self.pool = BoundedPool(threads=4, backlog=1000, drain_timeout=10.0, name="cacheback-refresh")
+        self.pool = BoundedPool(
+            threads=4, backlog=1000, drain_timeout=10.0, name="cacheback-refresh"
+        )
 
     def enqueue(self, call: RefreshCall) -> None:
         if not self.pool.submit(lambda: _run(call)):
             signals.refresh_dropped.send_robust(
-                call.sender, job=call.job, key=call.key, queue=self.name
+                call.sender, job=call.path, key=call.key, queue=self.name
             )
 
 

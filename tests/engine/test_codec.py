@@ -111,13 +111,19 @@ class Outer:
 
 
 class Trap:
-    """Anything but data: code of it that runs ends the test."""
+    """No data: code of it that runs ends the test."""
+
+    __members__ = {"A": "not an enum's"}
 
     def __new__(cls, *args: object) -> "Trap":
         pytest.fail("code of an arbitrary class ran")
 
-    def __class_getitem__(cls, name: object) -> None:
-        pytest.fail("code of an arbitrary class ran")
+    def __getattribute__(self, name: str) -> Any:
+        pytest.fail("code of an arbitrary object ran")
+
+
+class Traps:
+    first = object.__new__(Trap)
 
 
 TZ = st.none() | st.sampled_from(
@@ -285,6 +291,8 @@ def test_plain_json_stays_plain(value: Any) -> None:
         (1.5, {"t": "float", "v": "1.5"}),
         (date(2026, 1, 31), {"t": "date", "v": "2026-01-31"}),
         (Colour.RED, {"t": "enum", "v": [f"{__name__}:Colour", "RED"]}),
+        (Access.OWN, {"t": "enum", "v": [f"{__name__}:Access", "OWN"]}),
+        (Access.READ | Access.OWN, {"t": "enum", "v": [f"{__name__}:Access", 5]}),
         (Point(1, 2), {"t": "dataclass", "v": [f"{__name__}:Point", ["x", 1], ["y", 2]]}),
     ],
     ids=short,
@@ -476,7 +484,8 @@ MALFORMED: list[Any] = [
     {"t": "enum", "v": [f"{__name__}:Colour", "__class__"]},
     {"t": "enum", "v": [f"{__name__}:Access", 64]},
     {"t": "enum", "v": [f"{__name__}:Point", "x"]},
-    {"t": "enum", "v": [f"{__name__}:Trap", "x"]},
+    {"t": "enum", "v": [f"{__name__}:Trap", "A"]},
+    {"t": "enum", "v": [f"{__name__}:Traps.first.A", "A"]},
     {"t": "enum", "v": [f"{__name__}:Trap", 1]},
     {"t": "enum", "v": ["os:system", "true"]},
     {"t": "enum", "v": [f"{__name__}:BERLIN.key", "x"]},

@@ -57,8 +57,9 @@ def test_signature_is_kept() -> None:
     assert str(kept) == "(a, b=2, /, c=3, *args, d, e=5, **kwargs)"
 
 
-def test_no_parameters() -> None:
-    """A function without parameters has the empty tuple (J13)."""
+def test_few_parameters() -> None:
+    """A function of one parameter, or of none, has a tuple as well (J13)."""
+    assert binder(lambda year: None)(1) == (1,)
     assert binder(lambda: None)() == ()
 
 

@@ -8,7 +8,7 @@ from django.db import models
 class Genre(models.Model):
     slug = models.SlugField(primary_key=True)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.slug
 
 
@@ -20,7 +20,7 @@ class Author(models.Model):
     class Meta:
         ordering = ["name"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -51,7 +51,7 @@ class Book(models.Model):
     class Meta:
         ordering = ["title"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.title
 
 

@@ -87,7 +87,7 @@ def drop(key: str, expect: Any = ANY) -> Op:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a transaction read: ``raw`` to expect it again, ``value`` decoded (None: undecodable)."""
+    """What a transaction read: ``raw`` to expect it again, ``value`` as it was put, or None."""
 
     raw: Any
     value: Any
@@ -126,6 +126,11 @@ class State(ABC):
 
     def __init__(self, cache: BaseCache) -> None:
         self.cache = cache
+
+    @classmethod
+    def serves(cls, cache: BaseCache) -> bool:
+        """Return whether this class knows the backend of ``cache``."""
+        return False
 
     def get(self, key: str) -> Any:
         """Return what is stored at ``key``, None when nothing is."""
@@ -174,10 +179,12 @@ def build(cache: BaseCache) -> State:
     """Return the state over ``cache`` that knows its backend best."""
     from . import django_redis, generic, locmem, redis
 
-    for module in (locmem, redis, django_redis):
-        if module.recognises(cache):
-            return module.build(cache)
-    return generic.GenericState(cache)
+    kinds: tuple[type[State], ...] = (
+        locmem.LocMemState,
+        redis.RedisState,
+        django_redis.DjangoRedisState,
+    )
+    return next((kind for kind in kinds if kind.serves(cache)), generic.GenericState)(cache)
 
 
 def _forget() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, Found, NOTHING, Op, Outcome, State, Write
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write
 
 
 class GenericState(State):
@@ -68,7 +68,7 @@ def _holds(op: Op, found: Found) -> bool:
         return True
     if op.expect is ABSENT or found is NOTHING:
         return op.expect is found.raw
-    return _identity(op.expect) == _identity(found.raw)
+    return bool(_identity(op.expect) == _identity(found.raw))
 
 
 def _identity(raw: Any) -> Any:

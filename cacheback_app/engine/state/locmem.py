@@ -10,13 +10,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .base import ABSENT, ANY, Found, NOTHING, Op, Outcome, State, Write, overrides
-
-
-def recognises(cache: BaseCache) -> bool:
-    """Return whether ``cache`` stores the way that ``LocMemCache`` does."""
-    names = ("set", "add", "delete", "touch", "_set", "_delete", "_has_expired")
-    return isinstance(cache, LocMemCache) and not overrides(cache, LocMemCache, *names)
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides
 
 
 class LocMemState(State):
@@ -27,11 +21,15 @@ class LocMemState(State):
 
     cache: Any
 
+    @classmethod
+    def serves(cls, cache: BaseCache) -> bool:
+        """Return whether ``cache`` stores the way that ``LocMemCache`` does."""
+        names = ("set", "add", "delete", "touch", "_set", "_delete", "_has_expired")
+        return isinstance(cache, LocMemCache) and not overrides(cache, LocMemCache, *names)
+
     def apply(self, ops: Sequence[Op]) -> Outcome:
         # Pickled outside of the lock: a value's own __reduce__ may use the cache.
-        made = {
-            op.key: (self.cache.make_and_validate_key(op.key), self._dumps(op)) for op in ops
-        }
+        made = {op.key: (self.cache.make_and_validate_key(op.key), self._dumps(op)) for op in ops}
         with self.cache._lock:
             found: dict[str, Found] = {}
             for op in ops:
@@ -85,8 +83,3 @@ def _loads(raw: bytes) -> Any:
         return pickle.loads(raw)  # noqa: S301 - Django's cache pickles; see docs/security.md
     except Exception:  # unpickling may raise anything; what can't be decoded is a miss
         return None
-
-
-def build(cache: BaseCache) -> State:
-    """Return the state over ``cache``."""
-    return LocMemState(cache)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, Found, NOTHING, Op, Outcome, State, Write, overrides
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides
 
 # Six arguments a key: what to expect ("*" anything, "-" nothing, "=" the next one), that value,
 # what to do, the value to store, its time to live in milliseconds ("" for ever), and
@@ -54,22 +54,22 @@ SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """The name that Redis gives the script (EVALSHA), not a safeguard."""
 
 
-def recognises(cache: BaseCache) -> bool:
-    """Return whether ``cache`` stores the way that Django's ``RedisCache`` does."""
-    try:
-        from django.core.cache.backends.redis import RedisCache
-    except ImportError:  # pragma: no cover - Django always has it; redis-py is asked for later
-        return False
-    names = ("set", "add", "delete", "touch")
-    return isinstance(cache, RedisCache) and not overrides(cache, RedisCache, *names)
-
-
 class RedisState(State):
     """Redis, atomic over everything that shares the server."""
 
     is_atomic = True
 
     cache: Any
+
+    @classmethod
+    def serves(cls, cache: BaseCache) -> bool:
+        """Return whether ``cache`` stores the way that Django's ``RedisCache`` does."""
+        try:
+            from django.core.cache.backends.redis import RedisCache
+        except ImportError:  # pragma: no cover - Django always has it; redis-py is asked for later
+            return False
+        names = ("set", "add", "delete", "touch")
+        return isinstance(cache, RedisCache) and not overrides(cache, RedisCache, *names)
 
     def client(self) -> Any:
         """Return the redis-py client of the primary server."""
@@ -131,7 +131,13 @@ class _Call:
         self.arguments = [
             argument
             for op, raw in zip(ops, self._raws, strict=True)
-            for argument in (*_expectation(op), op.write.value, raw, _milliseconds(op), int(op.look))
+            for argument in (
+                *_expectation(op),
+                op.write.value,
+                raw,
+                _milliseconds(op),
+                int(op.look),
+            )
         ]
 
     def outcome(self, reply: Any) -> Outcome:
@@ -175,8 +181,3 @@ def _milliseconds(op: Op) -> str | int:
 
 def _as_bytes(encoded: Any) -> bytes:
     return encoded if isinstance(encoded, bytes) else str(encoded).encode()
-
-
-def build(cache: BaseCache) -> State:
-    """Return the state over ``cache``."""
-    return RedisState(cache)
