@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from django.core.cache import caches
 
+from benchmarks import peers
 from benchmarks.counting import commands
 from benchmarks.environment import Environment
 from benchmarks.report import ANCESTOR, DOGPILE, FLOOR, OURS, Row, plain, timed
-from benchmarks import peers
 from benchmarks.subjects import VALUE, AncestorTweets, Tweets
 from benchmarks.timing import calls, interleaved
 

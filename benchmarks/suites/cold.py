@@ -9,7 +9,6 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-import cacheback.base
 from django.conf import settings
 
 from benchmarks import peers
