@@ -8,6 +8,7 @@ from inspect import iscoroutinefunction
 from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
+from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import Job, as_call
@@ -38,7 +39,10 @@ class CachedFunction(Generic[P, R]):
         update_wrapper(self, fn)
         self.fn = fn
         self.job = job
-        self._get = job.aget if iscoroutinefunction(fn) else job.get
+        self._get = job.get
+        if iscoroutinefunction(fn):
+            markcoroutinefunction(self)
+            self._get = job.aget
         registry.register(registry.path_of(fn), self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:

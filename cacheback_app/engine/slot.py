@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cacheback_app.durations import seconds
@@ -48,6 +49,16 @@ class Grant:
     """The lease as stored; when it is gone or another, the value must not be stored."""
     stamps: Mapping[str, str]
     """The tags' stamps when the fetch began."""
+
+
+class Stored(Enum):
+    """Whether a fetched value is there for others to read."""
+
+    YES = auto()
+    NO = auto()
+    """The cache is down, or the job did not want it stored."""
+    OVERTAKEN = auto()
+    """The key was set, invalidated or deleted while the fetch ran, or one of its tags was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +149,7 @@ class Slot:
         return Io(self._read, state_for(self.alias).is_local)
 
     def _read(self) -> Mapping[str, Any]:
-        state = state_for(self.alias)
-        if self.job._has_tags:
-            return outages.read(self.alias, state.get_many, self.keys()) or {}
-        return {self.key: outages.read(self.alias, state.get, self.key)}
+        return outages.read(self.alias, state_for(self.alias), self.keys())
 
     def interpret(self, found: Mapping[str, Any]) -> Flow[Entry | None]:
         """Return the entry among what was ``found``, judged by its tags and readable by its job."""
@@ -167,8 +175,10 @@ class Slot:
             *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
 
-    def grant(self, outcome: Outcome) -> Grant:
-        """Return what an applied :meth:`begin_ops` gave."""
+    def grant(self, outcome: Outcome) -> Grant | None:
+        """Return what an applied :meth:`begin_ops` gave: nothing by a cache that keeps nothing."""
+        if outcome.value(lease_key(self.key)) is None:
+            return None
         names = self.tags() if self.job._has_tags else ()
         return Grant(
             outcome.raw(claim_key(self.key)),
@@ -191,20 +201,29 @@ class Slot:
         """Return what ends every claim, lease and error of the key."""
         return [drop(key(self.key)) for key in (claim_key, lease_key, error_key)]
 
-    def commit(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[bool]:
-        """Store what was fetched under ``grant``; return False when something overtook it."""
+    def commit(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[Stored]:
+        """Store what was fetched under ``grant``, unless something overtook it."""
+        looks = [look(tags.tag_key(tag)) for tag in grant.stamps]
         outcome = yield self.transact(
             [
                 drop(lease_key(self.key), expect=grant.lease),
                 drop(claim_key(self.key), expect=grant.claim),
                 put(self.key, entry.pack(), ttl),
                 drop(error_key(self.key)),
+                *looks,
             ]
         )
-        return outcome.applied or (yield from self._commit_late(grant, entry, ttl))
+        if not outcome.applied:
+            return (yield from self._commit_late(grant, entry, ttl))
+        # An entry whose tag was invalidated meanwhile is stored, and stale for every reader.
+        is_current = tags.stamps(grant.stamps, outcome.value) == grant.stamps
+        return Stored.YES if is_current else Stored.OVERTAKEN
 
-    def _commit_late(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[bool]:
-        """Store after the claim lapsed, unless the lease is gone or a newer value is there."""
+    def _commit_late(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[Stored]:
+        """Store after the claim lapsed, unless the lease is gone or a newer value is there.
+
+        The flight of the fetch lapsed with the claim, so nobody who came later waits for it.
+        """
         while True:
             found = yield self.transact(
                 [look(lease_key(self.key)), look(claim_key(self.key)), look(self.key)]
@@ -213,7 +232,7 @@ class Slot:
             is_overtaken = found.raw(lease_key(self.key)) != grant.lease
             if is_overtaken or (there is not None and there.fetched_at > entry.fetched_at):
                 yield self.release(grant)
-                return False
+                return Stored.OVERTAKEN
             outcome = yield self.transact(
                 [
                     look(lease_key(self.key), expect=grant.lease),
@@ -223,7 +242,7 @@ class Slot:
             )
             if outcome.applied:
                 yield self.release(grant)
-                return True
+                return Stored.YES
 
     def release(self, grant: Grant) -> Io:
         """Return the step that gives the claim back if it is still one's own."""

@@ -50,8 +50,11 @@ class BaseQueue(ABC):
 
     @property
     def takes_time(self) -> bool:
-        """Whether :meth:`enqueue` talks to a server, so that no request should wait for it."""
-        return False
+        """Whether :meth:`enqueue` talks to a server, so that no request should wait for it.
+
+        One background thread calls it then. By default that is so but for queues in this process.
+        """
+        return not self.in_process
 
     @property
     def name(self) -> str:

@@ -81,9 +81,9 @@ class RefreshCall:
             )
         try:
             payload = {
-                "args": codec.dump(args),
-                "kwargs": codec.dump(dict(slot.kwargs)),
-                "rebuild": codec.dump(rebuild),
+                "args": codec.dump(args, "args"),
+                "kwargs": codec.dump(dict(slot.kwargs), "kwargs"),
+                "rebuild": codec.dump(rebuild, "init arguments"),
             }
         except TypeError as exc:
             if local is None:

@@ -23,7 +23,7 @@ class CeleryQueue(BaseQueue):
 
     @property
     def takes_time(self) -> bool:
-        """Always, unless Celery is told to run tasks in place (in tests)."""
+        """Whether Celery sends messages: unless it is told to run tasks in place, in tests."""
         return not current_app.conf.task_always_eager
 
     # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
