@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, update_wrapper
 from inspect import iscoroutinefunction
 from types import MethodType
@@ -90,7 +90,7 @@ class CachedFunction(Generic[P, R]):
         wanted = [as_call(call) for call in calls]
         return self.job.get_many([Call((self, *call.args), call.kwargs) for call in wanted])
 
-    def _rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
+    def _rebuild(self, using: Mapping[str, Any] | None = None) -> tuple[Job, tuple[Any, ...]]:
         """Return the job and its first argument, for a worker."""
         return (self.job.using(**using) if using else self.job), (self,)
 
