@@ -25,6 +25,8 @@ from .engine.transactions import after_commit
 from .hooks import Hooks
 from .options import without_task_options
 
+__all__ = ["Call", "Job"]
+
 logger = logging.getLogger("cacheback")
 
 
