@@ -257,9 +257,7 @@ class TestHooks:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_worker_reads_what_was_committed(
-    only_local: None, capture: CaptureQueue
-) -> None:
+def test_the_worker_reads_what_was_committed(only_local: None, capture: CaptureQueue) -> None:
     """A value that is refreshed between the change and the commit is not the last word (J12,
     J5)."""
     job = Source()

@@ -245,9 +245,7 @@ def test_no_cache_io_in_the_event_loop(
     assert used and loop_thread not in used
 
 
-def test_the_queue_is_not_waited_for_in_the_event_loop(
-    hanging: Any, settings: Any
-) -> None:
+def test_the_queue_is_not_waited_for_in_the_event_loop(hanging: Any, settings: Any) -> None:
     """While a broker hangs, the event loop goes on (J18, J10)."""
     job = Source().using(on_dispatch_error="serve")
     job.get("x")
@@ -301,9 +299,7 @@ def test_a_cancelled_leader_is_replaced(kind: type[Source], alias: str) -> None:
 def test_a_cancelled_refetch_is_no_failure(alias: str) -> None:
     """A caller that is cancelled while it refetches a stale value does not hold others back
     (J7, J18)."""
-    job = AsyncSource().using(
-        cache_alias=alias, fetch_on_stale_threshold=0, error_backoff=60
-    )
+    job = AsyncSource().using(cache_alias=alias, fetch_on_stale_threshold=0, error_backoff=60)
     job.get("x")
     make_stale(job, "x")
     job.at.gate = doors = Doors()  # type: ignore[attr-defined]

@@ -100,7 +100,7 @@ def test_one_line_per_interval(down: str, caplog: pytest.LogCaptureFixture) -> N
     """However many calls fail, one line is logged in 30 s, and every failure is signalled (J11)."""
     job = Source().using(cache_alias=down)
     with listening(signals.cache_failed) as failed:
-        in_threads(20, lambda i: job.get(i))
+        in_threads(20, job.get)
         job.set("x", data=1)
         job.delete("x")
     assert len(warnings_of(caplog)) == 1 and "down" in warnings_of(caplog)[0]
@@ -218,13 +218,9 @@ def test_redis_killed_and_restarted_under_load(
     assert len(job.at.calls) == calls
 
 
-def test_redis_that_hangs(
-    redis_server: RedisServer, settings: Any, capture: CaptureQueue
-) -> None:
+def test_redis_that_hangs(redis_server: RedisServer, settings: Any, capture: CaptureQueue) -> None:
     """A Redis that is frozen costs our backend its timeouts, and ``get`` answers (J11)."""
-    settings.CACHES = {
-        "default": cache("own", redis_server.url(), OPTIONS={"socket_timeout": 0.2})
-    }
+    settings.CACHES = {"default": cache("own", redis_server.url(), OPTIONS={"socket_timeout": 0.2})}
     job = Source()
     job.get("x")
     redis_server.pause()
@@ -293,7 +289,7 @@ def _raise(error: type[BaseException]) -> None:
     raise error
 
 
-Five = namedtuple("Five", "mark fresh_until value fetched_at duration")  # noqa: PYI024
+Five = namedtuple("Five", "mark fresh_until value fetched_at duration")
 
 FUTURE = 4e9
 FOREIGN: dict[str, Any] = {

@@ -42,7 +42,7 @@ def lazy(**options: Any) -> Source:
 
 
 def test_fetch(broken: BrokenQueue) -> None:
-    """"fetch" fetches in the caller, who gets the new value, and stores it (J10)."""
+    """Told to "fetch", it fetches in the caller, who gets the new value, and stores it (J10)."""
     job = stale()
     assert job.get("x") == "new" and job.get("x") == "new"
     assert (broken.tried, job.at.calls) == (1, ["x", "x"])
@@ -65,7 +65,7 @@ def test_fetch_that_fails_as_well(broken: BrokenQueue) -> None:
 
 
 def test_serve(broken: BrokenQueue) -> None:
-    """"serve" serves what there is, and tries again after ``error_backoff`` (J10)."""
+    """Told to "serve", it serves what there is, and tries again after ``error_backoff`` (J10)."""
     job = stale(on_dispatch_error="serve")
     assert [job.get("x") for _ in range(5)] == ["old"] * 5
     assert broken.tried == 1 and job.at.calls == ["x"]
@@ -75,7 +75,7 @@ def test_serve(broken: BrokenQueue) -> None:
 
 
 def test_raise(broken: BrokenQueue) -> None:
-    """"raise" raises a ``QueueError`` with the broker's own as its cause, and only then (J10)."""
+    """Told to "raise", it raises a ``QueueError`` with the broker's own as its cause, and only then (J10)."""
     job = stale(on_dispatch_error="raise")
     with pytest.raises(QueueError) as caught:
         job.get("x")

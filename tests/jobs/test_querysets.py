@@ -231,9 +231,7 @@ def test_an_entry_of_another_form(stored: Any, book: Book) -> None:
     assert caches["default"].get(key)[2] != stored
 
 
-def test_annotations_and_deferred_fields(
-    book: Book, django_assert_num_queries: NoQueries
-) -> None:
+def test_annotations_and_deferred_fields(book: Book, django_assert_num_queries: NoQueries) -> None:
     """Annotations come back, and what was deferred is deferred still (J19)."""
 
     class Annotated(QuerySetFilterJob):
@@ -272,7 +270,7 @@ def test_parents_and_proxies(book: Book, django_assert_num_queries: NoQueries) -
         lambda objects: objects.count(),
         lambda objects: None,
         lambda objects: ("other", 1),
-        lambda objects: list(objects.all()) + [None],
+        lambda objects: [*objects.all(), None],
     ],
     ids=["values", "values_list", "count", "none", "pair", "mixed"],
 )
@@ -363,5 +361,3 @@ def test_related_models_are_not_pickled(book: Book) -> None:
     job = Authors(Book)
     job.get(title="One")
     assert job.get(title="One") == [book.author]
-
-
