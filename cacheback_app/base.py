@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from .engine.state import state_for
 from .engine.status import HIT, MISS
 from .engine.transactions import after_commit
 from .hooks import Hooks
+from .options import without_task_options
 
 logger = logging.getLogger("cacheback")
 
@@ -32,7 +33,9 @@ class Job(Hooks):
     _fetch_bind: ClassVar[Callable[..., tuple[Any, ...]]]
     _fetch_names: ClassVar[tuple[str, ...]]
     _job_path: ClassVar[str]
-    _known_key: Callable[..., str] | None
+    _known_key: Callable[..., str]
+    _known_as: Any = None
+    """What tells this job's keys from those of others that share ``_known_key``."""
     _prepares = False
     _has_identity = False
     _deserializes = False
@@ -50,7 +53,7 @@ class Job(Hooks):
         cls._has_identity = _overrides(cls, "_identity", "get_init_args", "get_init_kwargs")
         cls._job_path = registry.dotted(cls)
         is_simple = not (cls._has_identity or _overrides(cls, "key", "_key_prefix"))
-        cls._known_key = staticmethod(cls._remembered_key()) if is_simple else None
+        cls._known_key = staticmethod(cls._remembered_key() if is_simple else no_memory)
         cls._deserializes = _overrides(cls, "_from_cache")
         cls._has_tags = _overrides(cls, "tags")
         cls._fetches_many = _overrides(cls, "fetch_many")
@@ -69,7 +72,10 @@ class Job(Hooks):
         if self._prepares or not conf.enabled:
             return self._get_otherwise(args, kwargs)
         # A hit is all that most calls do, and is written out here; the rest is a flow.
-        key = self._key_of(args, kwargs)
+        try:
+            key = self._known_key(self.version, self._known_as, *args, **kwargs)
+        except TypeError:  # not that simple, or wrong, which key() will say
+            key = self.key(*args, **kwargs)
         alias = self.cache_alias or conf.cache_alias
         if self.local_ttl and (kept := near.get((alias, key))) and kept[0] > time.time():
             return self._finish(kept[1], HIT, None, args, kwargs, key)
@@ -108,8 +114,10 @@ class Job(Hooks):
         wanted = [as_call(call) for call in calls]
         if not conf.enabled:
             return [self.get(*call.args, **call.kwargs) for call in wanted]
-        answers = drive(bulk.get_many([self._slot_for(*call) for call in wanted]))
-        return self._finish_many(answers, wanted)
+        if self._prepares or self._has_tags or self.local_ttl or self.early_refresh is not None:
+            slots = [self._slot_for(*call) for call in wanted]
+            return self._finish_many(drive(bulk.get_many(slots)), wanted)
+        return self._get_many_plainly(wanted)
 
     async def aget_many(self, calls: Iterable[Any]) -> list[Any]:
         """See get_many()."""
@@ -185,11 +193,11 @@ class Job(Hooks):
 
     @classmethod
     def _remembered_key(cls) -> Callable[..., str]:
-        return keys.remembered(
-            lambda version, *args: keys.make(
-                keys.versioned(cls._job_path, version), cls._fetch_bind(*args), cls._fetch_names
-            )
-        )
+        def make_key(version: Any, _: Hashable, *args: Any, **kwargs: Any) -> str:
+            prefix = keys.versioned(cls._job_path, version)
+            return keys.make(prefix, cls._fetch_bind(*args, **kwargs), cls._fetch_names)
+
+        return keys.remembered(make_key, skip=2)
 
     @property
     def _alias(self) -> str:
@@ -267,7 +275,8 @@ class Job(Hooks):
         :raises JobNotImportable: when a worker would not find it.
         """
         rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
-        return registry.path_of(type(self)), args, {**rebuild, "using": dict(self._used_options)}
+        using = without_task_options(self._used_options)
+        return registry.path_of(type(self)), args, {**rebuild, "using": using}
 
     @classmethod
     def _rebuild(
@@ -285,13 +294,34 @@ class Job(Hooks):
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return self._bound_fetch(*self._prepare(args, kwargs))
 
-    def _key_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        if self._known_key is not None and not kwargs:
-            try:
-                return self._known_key(self.version, *args)
-            except TypeError:
-                pass  # not that simple, or wrong, which key() will say
-        return self.key(*args, **kwargs)
+    def _key_of(self, call: Call) -> str:
+        try:
+            return self._known_key(self.version, self._known_as, *call.args, **call.kwargs)
+        except TypeError:
+            return self.key(*call.args, **call.kwargs)
+
+    def _get_many_plainly(self, calls: Sequence[Call]) -> list[Any]:
+        # As get() does for one: only what is not a plain hit becomes a slot and takes a flow.
+        known = [self._key_of(call) for call in calls]
+        found = bulk.read(self._alias, list(dict.fromkeys(known)))
+        now = time.time()
+        values: list[Any] = []
+        rest: list[int] = []
+        for place, (key, call) in enumerate(zip(known, calls, strict=True)):
+            packed = found.get(key) if found else None
+            value = self._plain_value(packed) if is_plainly_fresh(packed, now) else _NONE
+            if value is _NONE:
+                rest.append(place)
+            else:
+                value = self._finish(value, HIT, None, call.args, call.kwargs, key)
+            values.append(value)
+        slots = [Slot(self, known[place], *calls[place]) for place in rest]
+        answers = drive(bulk.get_many(slots, found)) if slots else []
+        for place, value in zip(
+            rest, self._finish_many(answers, [calls[place] for place in rest]), strict=True
+        ):
+            values[place] = value
+        return values
 
     def _plain_value(self, packed: Any) -> Any:
         if not self._deserializes:
@@ -347,6 +377,11 @@ class Job(Hooks):
         slot = self._slot_for(args, kwargs)
         after_commit(("delete", slot.flight_key), lambda: drive(changing.delete(slot)))
         return changing.delete(slot)
+
+
+def no_memory(*args: Any, **kwargs: Any) -> str:
+    """Stand in for the memory of keys where a job makes them its own way."""
+    raise TypeError
 
 
 def as_call(call: Any) -> Call:

@@ -80,5 +80,10 @@ class Options:
         self.__dict__.update(attributes)
 
 
+def without_task_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a worker needs: it was told where to run, and asks nobody else to."""
+    return {name: value for name, value in options.items() if name != "task_options"}
+
+
 OPTIONS = frozenset(name for name in Options.__annotations__ if name.islower() and name[0] != "_")
 """The names of all options."""

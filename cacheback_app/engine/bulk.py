@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cacheback_app.exceptions import CacheUnavailable
 
@@ -21,13 +21,32 @@ from .slot import Slot, Stored
 from .state import ABSENT, Outcome, state_for
 from .status import HIT, MISS
 
+UNREAD: Final = object()
 
-def get_many(slots: Sequence[Slot]) -> Flow[list[Answer]]:
-    """Return an answer for each of ``slots``, which all are of one job."""
-    unique = {slot.key: slot for slot in slots}
+
+def read(alias: str, keys: Sequence[str]) -> Mapping[str, Any] | None:
+    """Return what is stored at ``keys``, None when the cache is down."""
     try:
-        entries = yield from _read(list(unique.values()))
-        is_down = False
+        return outages.read(alias, state_for(alias), keys)
+    except CacheUnavailable:
+        return None
+
+
+def get_many(slots: Sequence[Slot], found: Any = UNREAD) -> Flow[list[Answer]]:
+    """Return an answer for each of ``slots``, which all are of one job.
+
+    :param found: what :func:`read` returned for their keys, if they were read already.
+    """
+    unique = {slot.key: slot for slot in slots}
+    if found is UNREAD and slots:
+        alias = slots[0].alias
+        keys = list(dict.fromkeys(key for slot in slots for key in slot.keys()))
+        found = yield Io(lambda: read(alias, keys), state_for(alias).is_local)
+    is_down = found is None
+    entries: dict[str, Entry | None] = {}
+    try:
+        for slot in () if is_down else unique.values():
+            entries[slot.key] = yield from slot.interpret(found)
     except CacheUnavailable:
         entries, is_down = {}, True
     verdicts = {key: slot.judge(entries.get(key)) for key, slot in unique.items()}
@@ -46,20 +65,6 @@ def get_many(slots: Sequence[Slot]) -> Flow[list[Answer]]:
     if flows:
         answers |= zip((slot.key for slot in rest), (yield All(flows)), strict=True)
     return [answers[slot.key] for slot in slots]
-
-
-def _read(slots: Sequence[Slot]) -> Flow[dict[str, Entry | None]]:
-    if not slots:
-        return {}
-    alias = slots[0].alias
-    keys = list(dict.fromkeys(key for slot in slots for key in slot.keys()))
-    found: Mapping[str, Any] = yield Io(
-        lambda: outages.read(alias, state_for(alias), keys), state_for(alias).is_local
-    )
-    entries = {}
-    for slot in slots:
-        entries[slot.key] = yield from slot.interpret(found)
-    return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,8 @@ def _claim(
         if not outcome.applied:
             continue  # somebody else fetches it; the ordinary way of waiting is good enough
         grant = slot.grant(outcome)
-        entry = slot.entry_at(outcome, grant)
-        if entry is not None and slot.judge(entry) is Verdict.FRESH:
+        entry = slot.entry_at(outcome, grant) if grant else None
+        if grant is not None and entry is not None and slot.judge(entry) is Verdict.FRESH:
             yield from release_quietly(slot, grant)
             answers[slot.key] = Answer(entry.value, HIT, None)
         else:

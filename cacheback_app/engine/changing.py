@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -116,10 +117,9 @@ def refresh(slot: Slot) -> Flow[Fetched]:
     ttl = slot.claim_ttl
     claim = Claim.new(State.RUNNING, ttl)
     ops = slot.begin_ops(claim, ttl, expect=ANY)
-    try:
+    grant = None
+    with contextlib.suppress(CacheUnavailable):
         grant = slot.grant((yield slot.transact(ops)))
-    except CacheUnavailable:
-        grant = None
     return (yield from fetch_and_store(slot, Errand(claim, grant)))
 
 

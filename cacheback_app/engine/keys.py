@@ -56,21 +56,21 @@ def _simple(prefix: str, values: tuple[Any, ...]) -> str | None:
     return key if len(key) <= _LONGEST_KEY else None
 
 
-def remembered(make_key: Callable[..., str], skip: int = 1) -> Callable[..., str]:
+def remembered(make_key: Callable[..., str], skip: int) -> Callable[..., str]:
     """Return ``make_key`` with a memory of its last thousand results.
 
-    It remembers calls with positional scalars only, and so never takes one argument for another
-    that is equal to it: ``typed`` tells ``1`` from ``True``, but not ``(1,)`` from ``(True,)``.
+    It remembers calls with scalars only, and so never takes one argument for another that is
+    equal to it: ``typed`` tells ``1`` from ``True``, but not ``(1,)`` from ``(True,)``.
 
     :param skip: how many first arguments may be anything hashable.
     :raises TypeError: for any other call.
     """
 
     @lru_cache(maxsize=1024, typed=True)
-    def known(*args: Any) -> str:
-        if not _SCALARS.issuperset(map(type, args[skip:])):
+    def known(*args: Any, **kwargs: Any) -> str:
+        if not _SCALARS.issuperset(map(type, (*args[skip:], *kwargs.values()))):
             raise TypeError("only calls with scalars are remembered")
-        return make_key(*args)
+        return make_key(*args, **kwargs)
 
     return known
 

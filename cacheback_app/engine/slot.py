@@ -175,8 +175,10 @@ class Slot:
             *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
 
-    def grant(self, outcome: Outcome) -> Grant:
-        """Return what an applied :meth:`begin_ops` gave."""
+    def grant(self, outcome: Outcome) -> Grant | None:
+        """Return what an applied :meth:`begin_ops` gave: nothing by a cache that keeps nothing."""
+        if outcome.value(lease_key(self.key)) is None:
+            return None
         names = self.tags() if self.job._has_tags else ()
         return Grant(
             outcome.raw(claim_key(self.key)),

@@ -21,8 +21,14 @@ from .base import BaseQueue
 from .call import RefreshCall
 from .pool import BoundedPool
 
-PATIENCE = 0.25
-"""Seconds that a caller waits for a broker of which it does not know that it answers."""
+PATIENCE = 0.2
+"""Seconds that a caller waits for a broker of which it does not know that it answers: with what
+else it has to do, it loses less than a quarter of a second."""
+
+LULL = 0.003
+LONGEST_WAIT = 0.1
+"""Making a message is Python, and would take the interpreter from the request that has just gone
+on. So the publisher waits until no message was handed over for a moment, but not for long."""
 
 RETRY_AFTER = 5.0
 """Seconds for which a broker that failed is left alone, so that a page with forty stale values
@@ -38,6 +44,7 @@ class _Sending:
     enqueue: Callable[[], None]
     is_trusted: bool
     """Whether the caller went on without waiting."""
+    handed_over: float = field(default_factory=time.monotonic)
     outcome: Future[None] = field(default_factory=Future)
     since: float = math.inf
     """Monotonic time at which the broker was first spoken to."""
@@ -58,6 +65,7 @@ class Handoff:
         self._answers = False
         self._sending: _Sending | None = None
         self._down_until = 0.0
+        self._last_handed_over = 0.0
 
     def send(self, queue: BaseQueue, call: RefreshCall) -> None:
         """Publish ``call`` in the background.
@@ -72,6 +80,7 @@ class Handoff:
             self._sending = None
         is_trusted = self._answers and not self._hangs_for(PATIENCE)
         sending = _Sending(queue, call, queue.bind(call), is_trusted)
+        self._last_handed_over = sending.handed_over
         if not self._pool.submit(lambda: self._publish(sending)):
             raise QueueError("too many messages wait to be sent")
         if not is_trusted:
@@ -97,6 +106,8 @@ class Handoff:
             raise QueueError(f"{type(exc).__name__}: {exc}") from exc
 
     def _publish(self, sending: _Sending) -> None:
+        if sending.is_trusted:
+            self._wait_for_lull(sending)
         self._sending = sending
         sending.since = time.monotonic()
         try:
@@ -112,6 +123,12 @@ class Handoff:
         finally:
             if self._sending is sending:
                 self._sending = None
+
+    def _wait_for_lull(self, sending: _Sending) -> None:
+        while (now := time.monotonic()) - self._last_handed_over < LULL:
+            if now - sending.handed_over > LONGEST_WAIT:
+                break
+            time.sleep(LULL)
 
     def _fail(self) -> None:
         self._answers = False
