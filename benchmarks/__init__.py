@@ -1,1 +1,1 @@
-"""How fast it is, beside its ancestor and others: ``python -m benchmarks [SUITE ...] [--write]``."""
+"""How fast it is, beside its ancestor and others: ``python -m benchmarks``."""

@@ -36,6 +36,11 @@ class RedisServer:
         )
         self._await_answer()
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
     def stop(self) -> None:
         """End it, with all that it holds."""
         self.client.close()

@@ -16,3 +16,6 @@ REDIS = {
     "outage": outage,
 }
 """Suites that need Redis."""
+
+ON_ONE_CPU = {"redis_hits", "bulk", "stale"}
+"""Suites that time single round trips."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from django.core.cache import caches
 
+from benchmarks import peers
 from benchmarks.counting import commands
 from benchmarks.environment import Environment
 from benchmarks.report import ANCESTOR, DOGPILE, FLOOR, OURS, Row, plain, timed
-from benchmarks import peers
 from benchmarks.subjects import VALUE, AncestorTweets, Tweets
 from benchmarks.timing import calls, interleaved
 
@@ -33,7 +33,7 @@ def run(environment: Environment) -> Iterator[Row]:
         if alias == "redis":
             statement = "region.get_or_create_multi(names, None)"
             blocks[DOGPILE] = calls(statement, region=region, names=NAMES)
-        samples = interleaved(blocks, number=10, rounds=100)
+        samples = interleaved(blocks, number=3, rounds=80)
         yield timed(f"get_many of 100 hits, {backend} / cache.get_many", samples, 1.5)
 
     job, ancestor = Tweets().using(cache_alias="redis"), AncestorTweets("redis")

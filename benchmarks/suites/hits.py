@@ -21,12 +21,10 @@ def run(environment: Environment) -> Iterator[Row]:
     key = plain_key(job.key("alice"))
     cache.set(key, VALUE)
     floor = calls("cache.get(key)", cache=cache, key=key)
-    dogpile = calls(
-        "region.get_or_create(key, fetch)", region=region, key=key, fetch=lambda: VALUE
-    )
+    dogpile = calls("region.get_or_create(key, fetch)", region=region, key=key, fetch=lambda: VALUE)
     method = "job.get('alice')"
     blocks = {FLOOR: floor, OURS: calls(method, job=job), ANCESTOR: calls(method, job=ancestor)}
-    samples = interleaved({**blocks, DOGPILE: dogpile}, number=2000, rounds=150)
+    samples = interleaved({**blocks, DOGPILE: dogpile}, number=1000, rounds=150)
     yield timed("hit, local memory: Job.get / cache.get", samples, 1.5)
 
     tweets.set("alice", data=VALUE)
@@ -37,11 +35,9 @@ def run(environment: Environment) -> Iterator[Row]:
         FLOOR: calls("cache.get(key)", cache=cache, key=key),
         OURS: calls("tweets('alice')", tweets=tweets),
         ANCESTOR: calls("tweets('alice')", tweets=ancestor_tweets),
-        DOGPILE: calls(
-            "tweets('alice')", tweets=region.cache_on_arguments()(lambda name: VALUE)
-        ),
+        DOGPILE: calls("tweets('alice')", tweets=region.cache_on_arguments()(lambda name: VALUE)),
     }
-    samples = interleaved(blocks, number=2000, rounds=150)
+    samples = interleaved(blocks, number=1000, rounds=150)
     yield timed("hit, local memory: decorated function / cache.get", samples, 1.6)
 
 

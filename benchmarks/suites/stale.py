@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.environment import Environment
 from benchmarks.processes import Worker
 from benchmarks.report import ANCESTOR, FLOOR, OURS, Row, duration, plain, timed
-from benchmarks.subjects import AncestorAlwaysStale, AlwaysStale
+from benchmarks.subjects import AlwaysStale, AncestorAlwaysStale
 from benchmarks.timing import Block, Samples, calls, interleaved
 from cacheback_app.queues.handoff import handoff
 
