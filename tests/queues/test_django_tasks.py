@@ -48,7 +48,7 @@ def tasks(settings: Any) -> Callable[[str], Any]:
 
 
 def test_immediate_backend(tasks: Callable[[str], Any]) -> None:
-    """The backend that runs tasks at once has renewed the value when ``get`` returns (section 2)."""
+    """A backend that runs tasks at once has renewed the value when ``get`` returns (section 2)."""
     tasks(f"{PREFIX}.immediate.ImmediateBackend")
     make_stale(Tide(), "Emden")
     assert Tide().get("Emden") == "old"

@@ -88,7 +88,7 @@ def test_changed_message(
 def test_pickle_and_other_bodies(
     honest: dict[str, Any], held: Held, results: Results, tmp_path: Path
 ) -> None:
-    """A pickle, or a body that cannot be read, is dropped unread, and the worker goes on (J14, J15)."""
+    """A pickle, or a body that is no JSON, is dropped unread, and the worker goes on (J14, J15)."""
     file = tmp_path / "touched"
     bodies = [
         ("application/x-python-serialize", pickle.dumps(([], {"message": Touch(file)}, {}))),
@@ -106,9 +106,7 @@ def test_pickle_and_other_bodies(
     assert not file.exists()
 
 
-def test_replayed_message(
-    honest: dict[str, Any], held: Held, results: Results, name: str
-) -> None:
+def test_replayed_message(honest: dict[str, Any], held: Held, results: Results, name: str) -> None:
     """A recorded message cannot be used to hammer the upstream (J15, J9)."""
     ids = [held.deliver(honest) for _ in range(10)]
     assert [results.wait(task_id)["result"] for task_id in ids] == [True] + [False] * 9

@@ -127,15 +127,17 @@ def test_countdown(name: str) -> None:
     assert time.monotonic() - began > 0.9  # the scheduler counts in whole seconds
 
 
-def test_options(held: Callable[..., Any], name: str) -> None:
-    """A job lives as long as its claim, and shows no arguments; ``queue`` is RQ's (J8)."""
-    job = Price().using(task_options={"queue": "held", "job_timeout": 77}, refresh_timeout=33)
+@pytest.mark.parametrize("timeout", ["timeout", "job_timeout"])
+def test_options(held: Callable[..., Any], name: str, timeout: str) -> None:
+    """A job lives as long as its claim, and shows no arguments; other options are RQ's, under
+    the names of ``Queue.enqueue`` too (J8, section 2)."""
+    job = Price().using(task_options={"queue": "held", timeout: 77}, refresh_timeout=33)
     make_stale(job, name)
     job.get(name)
     found = held()
     assert found.ttl == 33
     assert found.timeout == 77
-    assert found.description == "refresh tests.queues.jobs:Price"
+    assert found.description == "refresh tests.queues.jobs.Price"
     assert found.result_ttl == 0
     found.delete()
 

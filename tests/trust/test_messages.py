@@ -386,7 +386,7 @@ def test_what_json_does_not_have(sent: Sent) -> None:
 
 
 def test_error_names_no_arguments(sent: Sent) -> None:
-    """The error for a bad message shows neither its arguments nor the right signature (section 7)."""
+    """The error for a bad message shows neither arguments nor the right signature (section 7)."""
     message = sent(None, "secret-argument")
     with pytest.raises(MalformedCall) as exc:
         run({**message, "sent_at": 1.0})
