@@ -46,8 +46,13 @@ async def longest_pause(work: Any) -> tuple[Any, float]:
     return task.result(), longest
 
 
-def test_dead_broker_blocks_no_event_loop(dead: Site, name: str) -> None:  # noqa: F811
+def test_dead_broker_blocks_no_event_loop(
+    dead: Site,  # noqa: F811
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """While a broker does not answer, coroutines go on, and the caller is served (J10, J18)."""
+    monkeypatch.setattr("cacheback_app.queues.handoff.PATIENCE", 1.5)
     jobs = Price().using(on_dispatch_error="serve")
     for number in range(5):
         make_stale(jobs, f"{name}{number}")
@@ -58,8 +63,8 @@ def test_dead_broker_blocks_no_event_loop(dead: Site, name: str) -> None:  # noq
     began = time.monotonic()
     values, pause = asyncio.run(longest_pause(read()))
     assert values == ["old"] * 5
-    assert time.monotonic() - began < 2
-    assert pause < 0.2
+    assert time.monotonic() - began < 5
+    assert pause < 1
 
 
 @pytest.mark.parametrize("queue", ["sync", "threads"])
