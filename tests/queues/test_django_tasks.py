@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django import VERSION
 from django.db import connection, connections, transaction
+from django.db.backends.signals import connection_created
 
 from cacheback_app import Job
 from cacheback_app.queues import RefreshCall
@@ -16,9 +20,8 @@ from tests.testapp.models import Author
 from .jobs import Broken, Echo, Price, fetches, journal, make_stale
 from .test_celery import renewed
 
-pytest.importorskip("django_tasks")
-
-PREFIX = "django_tasks.backends"
+django_tasks = import_module("django.tasks" if VERSION >= (6, 0) else "django_tasks")
+PREFIX = f"{django_tasks.__name__}.backends"
 
 
 class Tide(Job):
@@ -38,11 +41,9 @@ def tasks(settings: Any) -> Callable[[str], Any]:
     """Chooses the backend of Django's tasks."""
 
     def use(backend: str) -> Any:
-        from django_tasks import task_backends
-
         settings.TASKS = {"default": {"BACKEND": backend}}
         settings.CACHEBACK_TASK_QUEUE = "django_tasks"
-        return task_backends["default"]
+        return django_tasks.task_backends["default"]
 
     return use
 
@@ -67,8 +68,7 @@ def test_failing_fetch_is_the_tasks_failure(
     tasks: Callable[[str], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A fetch that raises fails the task and not the caller (J9, J7)."""
-    from django_tasks.signals import task_finished
-
+    task_finished = import_module(f"{django_tasks.__name__}.signals").task_finished
     outcomes = []
 
     def note(task_result: Any, **kwargs: Any) -> None:
@@ -101,13 +101,11 @@ def test_options(tasks: Callable[[str], Any], settings: Any) -> None:
     tasks(f"{PREFIX}.dummy.DummyBackend")
     backend = {"BACKEND": f"{PREFIX}.dummy.DummyBackend", "QUEUES": ["slow", "default"]}
     settings.TASKS = {"default": backend, "other": backend}
-    from django_tasks import task_backends
-
     options = {"queue": "slow", "priority": 7, "countdown": 60, "backend": "other"}
     job = Tide().using(task_options=options)
     make_stale(job, "Emden")
     job.get("Emden")
-    (result,) = task_backends["other"].results
+    (result,) = django_tasks.task_backends["other"].results
     assert (result.task.queue_name, result.task.priority) == ("slow", 7)
     assert result.task.run_after is not None
 
@@ -199,9 +197,6 @@ def test_async_caller(in_database: Site, name: str) -> None:
 
     def note(connection: Any, **kwargs: Any) -> None:
         opened.append(connection)
-
-    from asgiref.sync import async_to_sync
-    from django.db.backends.signals import connection_created
 
     make_stale(Price(), name)
     connection_created.connect(note)
