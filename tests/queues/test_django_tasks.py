@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django import VERSION
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.db.backends.signals import connection_created
 
 from cacheback_app import Job
@@ -17,7 +17,7 @@ from tests import services
 from tests.addresses import Site
 from tests.testapp.models import Author
 
-from .jobs import Broken, Echo, Price, fetches, journal, make_stale
+from .jobs import Broken, Echo, Price, fetches, make_stale
 from .test_celery import renewed
 
 django_tasks = import_module("django.tasks" if VERSION >= (6, 0) else "django_tasks")
@@ -209,22 +209,20 @@ def test_async_caller(in_database: Site, name: str) -> None:
     assert all(it.connection is None for it in others)
 
 
-@pytest_db
-def test_queue_down_in_a_transaction(in_database: Site, name: str) -> None:
-    """A task that the database does not take leaves the caller's transaction as it was (J10)."""
-    from django_tasks_db.models import DBTaskResult
+class FullBackend(import_module(f"{PREFIX}.base").BaseTaskBackend):  # type: ignore[misc]
+    """A backend in the default database, which takes no task."""
 
-    table = DBTaskResult._meta.db_table
-    make_stale(Price(), name)
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO out_of_the_way")
-    try:
-        with transaction.atomic():
-            assert Price().get(name) == f"{name} #1"
-            Author.objects.create(name="Ann")
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE out_of_the_way RENAME TO {table}")
-    assert Author.objects.count() == 1
-    with journal() as client:
-        assert client.get(f"fetches:{name}") == "1"
+    def enqueue(self, task: Any, args: Any, kwargs: Any) -> Any:
+        Author.objects.create(pk=Author.objects.create(name="one").pk, name="another")
+
+
+@pytest_db
+def test_queue_down_in_a_transaction(tasks: Callable[[str], Any]) -> None:
+    """A task that the database does not take leaves the caller's transaction as it was (J10)."""
+    tasks(f"{__name__}.FullBackend")
+    make_stale(Tide(), "Emden")
+    with transaction.atomic():
+        Author.objects.create(name="before")
+        assert Tide().get("Emden") == "tide at Emden"
+        Author.objects.create(name="after")
+    assert [author.name for author in Author.objects.all()] == ["after", "before"]
