@@ -57,12 +57,8 @@ class Io(Step):
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
-            # What the cache did is done: the flow has to know it, and is cancelled a step later.
-            await asyncio.wait([done])
-            if (task := asyncio.current_task()) is not None:
-                task.uncancel()
-                task.cancel()
-            return done.result()
+            await asyncio.wait([done])  # so that what undoes it comes after it
+            raise
 
 
 @dataclass(frozen=True, slots=True)

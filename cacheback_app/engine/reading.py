@@ -230,7 +230,7 @@ def _begin(
     """Claim the key, waiting while another process holds it; or return what that one stored."""
     expect: Any = ABSENT
     for _ in range(_ATTEMPTS):
-        outcome = yield slot.transact(slot.begin_ops(claim, ttl, expect))
+        outcome = yield from slot.take(claim, slot.begin_ops(claim, ttl, expect))
         if outcome.applied:
             flight.lapses_at = time.monotonic() + ttl
             grant = slot.grant(outcome)
@@ -280,7 +280,7 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
     claim = Claim.new(State.PENDING, ttl)
     try:
         ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT), look(slot.key)]
-        outcome = yield slot.transact(ops)
+        outcome = yield from slot.take(claim, ops)
         if not outcome.applied:
             return None
         if _is_newer(unpack(outcome.value(slot.key)), entry):

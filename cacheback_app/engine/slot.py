@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cacheback_app.durations import seconds
+from cacheback_app.exceptions import CacheUnavailable
 
 from . import outages, tags
 from .claims import Claim, claim_key, error_key, lease_key, new_token
@@ -165,6 +167,26 @@ class Slot:
         return self.job._readable(entry)
 
     # Transactions
+
+    def take(self, claim: Claim, ops: Sequence[Op]) -> Flow[Outcome]:
+        """Apply ``ops``, which take ``claim``; who is cancelled meanwhile does not keep it."""
+        try:
+            outcome: Outcome = yield self.transact(ops)
+        except BaseException as exc:
+            if not isinstance(exc, (Exception, GeneratorExit)):
+                yield from self.withdraw(claim)
+            raise
+        return outcome
+
+    def withdraw(self, claim: Claim, instead: Claim | None = None, ttl: float = 0.0) -> Flow[None]:
+        """Take back a claim, if it is there, or put another state of it in its place."""
+        key = claim_key(self.key)
+        with contextlib.suppress(CacheUnavailable):
+            before = yield self.transact([look(key)])
+            if before.value(key) == str(claim):
+                raw = before.raw(key)
+                change = put(key, str(instead), ttl, expect=raw) if instead else drop(key, raw)
+                yield self.transact([change])
 
     def begin_ops(self, claim: Claim, ttl: float, expect: Any) -> list[Op]:
         """Return what takes ``claim`` and the lease, and reads all that a fetcher must know."""

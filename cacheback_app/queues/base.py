@@ -111,7 +111,7 @@ def queue_class(name: str) -> type[BaseQueue]:
     """
     try:
         found = import_string(BUILT_IN.get(name, name))
-    except ImportError as exc:
+    except (ImportError, AttributeError, TypeError) as exc:
         raise ImproperlyConfigured(
             f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}"
         ) from exc

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 
+from django.db import close_old_connections
+
 from cacheback_app.exceptions import QueueError
 
 from .base import BaseQueue
@@ -113,7 +115,8 @@ class Handoff:
         try:
             sending.enqueue()
         except Exception as exc:
-            self._fail()
+            if self._sending is sending:  # or a hung one was given up, and another speaks by now
+                self._fail()
             sending.outcome.set_exception(exc)
             if sending.is_trusted:  # the caller has gone on; do for it what it would have done
                 sending.call.not_sent(sending.queue, exc)
@@ -123,6 +126,7 @@ class Handoff:
         finally:
             if self._sending is sending:
                 self._sending = None
+            close_old_connections()  # a queue or a fallback may have opened some
 
     def _wait_for_lull(self, sending: _Sending) -> None:
         while (now := time.monotonic()) - self._last_handed_over < LULL:

@@ -193,7 +193,7 @@ def test_arguments_without_a_name() -> None:
 
 def test_remembered_keys() -> None:
     """A remembered key is the key that was made, for arguments of its very types (J13)."""
-    known = remembered(lambda path, *values: key(*values, prefix=path))
+    known = remembered(lambda path, *values: key(*values, prefix=path), skip=1)
     for values in [("a", 1), ("a", True), ("a", None), ("a", "1"), ("a", 1)]:
         assert known(PATH, *values) == key(*values)
     assert known("shop.Other", "a", 1) != known(PATH, "a", 1)

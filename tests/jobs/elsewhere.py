@@ -15,7 +15,7 @@ def redis() -> Any:
     """Return a client of the server that all processes share."""
     from cacheback_app.engine.state import state_for
 
-    return state_for("default").client()  # type: ignore[attr-defined]
+    return state_for("default").client  # type: ignore[attr-defined]
 
 
 class Slow(Job):
@@ -70,4 +70,3 @@ def read_stale(index: int, name: str, threads: int) -> dict[str, Any]:
 def get_and_die(name: str) -> None:
     """Fetch what kills this process."""
     Killed().get(name)
-

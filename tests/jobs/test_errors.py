@@ -86,7 +86,7 @@ def test_a_stale_value_is_served_when_refetching_fails(alias: str) -> None:
 
 
 def test_backoff_ends(clock: Clock) -> None:
-    """After ``error_backoff`` it is tried again, not before, and a success clears the error (J7)."""
+    """After ``error_backoff``, not before, it is tried again; a success clears the error (J7)."""
     job = Source().using(fetch_on_stale_threshold=0, error_backoff=30)
     job.get("x")
     make_stale(job, "x")

@@ -127,10 +127,7 @@ def test_a_reader_after_the_change_is_not_given_what_was_fetched_before_it(
         CHANGES[change](job)
     reader = Steps(reading.get(slot_of(job.using(wait_timeout=5), NAME)))
     while not reader.is_done:
-        if isinstance(reader.next, Await):
-            steps.finish()
-        # else: a claim of the first; it ends with it
-        elif type(reader.next).__name__ == "Pause":
+        if isinstance(reader.next, Await) or type(reader.next).__name__ == "Pause":
             steps.finish()
         reader.run_next()
     steps.finish()
@@ -138,9 +135,7 @@ def test_a_reader_after_the_change_is_not_given_what_was_fetched_before_it(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_from_inside_of_the_fetch(
-    change: str, alias: str, capture: CaptureQueue
-) -> None:
+def test_a_change_from_inside_of_the_fetch(change: str, alias: str, capture: CaptureQueue) -> None:
     """A fetch that itself changes its key is overtaken by that change (J5)."""
     job = TaggedSource().using(cache_alias=alias)
 
@@ -164,9 +159,7 @@ def test_a_change_from_inside_of_the_fetch(
 
 
 @pytest.mark.parametrize("change", ["set", "invalidate", "delete"])
-def test_a_change_while_a_worker_fetches(
-    change: str, alias: str, capture: CaptureQueue
-) -> None:
+def test_a_change_while_a_worker_fetches(change: str, alias: str, capture: CaptureQueue) -> None:
     """A background refresh that was overtaken stores nothing (J5)."""
     job = TaggedSource().using(cache_alias=alias)
     job.get(NAME)
@@ -192,9 +185,7 @@ def test_a_change_while_a_worker_fetches(
         assert explained.status == Job.STALE
 
 
-def test_invalidate_during_a_refresh_has_another_one_run(
-    alias: str, capture: CaptureQueue
-) -> None:
+def test_invalidate_during_a_refresh_has_another_one_run(alias: str, capture: CaptureQueue) -> None:
     """An invalidation while a refresh runs dispatches one that sees the new state (J5)."""
     job = Source().using(cache_alias=alias)
     job.get(NAME)

@@ -54,9 +54,7 @@ READS = {
 
 
 @pytest.mark.parametrize("read", READS)
-def test_one_read_of_any_backend(
-    read: str, counted: Counter[str], capture: CaptureQueue
-) -> None:
+def test_one_read_of_any_backend(read: str, counted: Counter[str], capture: CaptureQueue) -> None:
     """A hit is one ``get`` of the backend: no write, no dispatch, no fetch (J1)."""
     job = Source()
     job.get("x")

@@ -138,9 +138,7 @@ def test_a_worker_skips_what_became_fresh(alias: str, capture: CaptureQueue) -> 
     assert job.explain("x").claimed_until is None
 
 
-def test_a_worker_does_not_bring_back_what_was_deleted(
-    alias: str, capture: CaptureQueue
-) -> None:
+def test_a_worker_does_not_bring_back_what_was_deleted(alias: str, capture: CaptureQueue) -> None:
     """A refresh whose key was deleted since is skipped (J5, J9)."""
     job = stale(Source().using(cache_alias=alias))
     job.get("x")
@@ -163,9 +161,7 @@ def test_a_refresh_that_ended_meanwhile_is_not_dispatched_again(
     assert job.explain("x").claimed_until is None
 
 
-def test_a_refused_value_is_not_asked_for_at_every_get(
-    alias: str, capture: CaptureQueue
-) -> None:
+def test_a_refused_value_is_not_asked_for_at_every_get(alias: str, capture: CaptureQueue) -> None:
     """A refresh whose value ``should_cache`` refuses is not dispatched again at once (J2)."""
 
     class Choosy(Source):

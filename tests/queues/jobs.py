@@ -1,4 +1,4 @@
-"""Jobs that workers in other processes run, and the site's Redis in which they tell what they did."""
+"""Jobs that workers in other processes run, and tell the site's Redis what they did."""
 
 import asyncio
 import enum

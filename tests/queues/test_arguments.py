@@ -60,7 +60,7 @@ def stored(call: Callable[[], Any], timeout: float = 10.0) -> Any:
 
 
 def test_every_type_arrives_as_it_was(on_redis: Site) -> None:
-    """Every argument arrives in the worker with its type and value, under the reader's key (J14)."""
+    """Every argument arrives with its type and value, under the reader's key (J14)."""
     job = Echo().using(fetch_on_miss=False)
     for value in ARGUMENTS:
         job.get(value, [value], named={"it": value})
@@ -75,7 +75,7 @@ def test_every_type_arrives_as_it_was(on_redis: Site) -> None:
 
 
 def test_equal_calls_are_one_key_in_the_worker(on_redis: Site) -> None:
-    """A value that was asked for by keyword is found by position, and the set's order is one (J13)."""
+    """What was asked for by keyword is found by position; a set has no order (J13)."""
     job = Echo().using(fetch_on_miss=False)
     job.get(value={"b", "a", "c"})
     assert stored(lambda: job.raw_get({"c", "b", "a"}))[0] == {"a", "b", "c"}

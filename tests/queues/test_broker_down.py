@@ -59,9 +59,7 @@ def dead(
     is_rq = request.param == "rq"
     address = f"127.0.0.1:{dead_port}"
     broker = (SCHEMES[0] if is_rq else request.param).format(address)
-    site = Site(
-        cache=shared_redis_server.url(1), broker=broker, queue="rq" if is_rq else "celery"
-    )
+    site = Site(cache=shared_redis_server.url(1), broker=broker, queue="rq" if is_rq else "celery")
     if is_rq:
         pytest.importorskip("django_rq")
     use_site(site)
@@ -174,9 +172,7 @@ def test_connection_that_was_cut(behind_proxy: Proxy, failures: Any, name: str) 
 
 
 @pytest.mark.parametrize("action", ["fetch", "serve"])
-def test_broker_that_died(
-    behind_proxy: Proxy, failures: Any, name: str, action: str
-) -> None:
+def test_broker_that_died(behind_proxy: Proxy, failures: Any, name: str, action: str) -> None:
     """When a broker turns out to be gone after the caller went on, what the job says is done in
     the background (J10)."""
     behind_proxy.close()

@@ -165,7 +165,7 @@ def test_job_that_no_worker_finds(settings: Any) -> None:
 
 
 def test_sync_queue_refreshes_in_place(settings: Any) -> None:
-    """"sync" serves the stale value and has renewed it when ``get`` returns (section 2)."""
+    """ "sync" serves the stale value and has renewed it when ``get`` returns (section 2)."""
     settings.CACHEBACK_TASK_QUEUE = "sync"
     make_stale(Tide(), "Emden")
     assert Tide().get("Emden") == "old"

@@ -120,7 +120,7 @@ def dispatch_one(name: str, is_async: bool) -> None:
 def test_exit_waits_for_threads(
     on_redis: Site, processes: Processes, name: str, is_async: bool
 ) -> None:
-    """What the threads queue has not refreshed when the process ends is refreshed then (section 2)."""
+    """What threads have not refreshed when the process ends is refreshed then (section 2)."""
     process = processes.start(replace(on_redis, queue="threads"), dispatch_one, name, is_async)
     process.result()
     job = AsyncPrice() if is_async else Price()
@@ -133,9 +133,7 @@ def broker_dies_then_exit(name: str) -> None:
     Price().using(on_dispatch_error="serve").get(name)
 
 
-def test_exit_with_a_dead_broker(
-    on_redis: Site, processes: Processes, name: str
-) -> None:
+def test_exit_with_a_dead_broker(on_redis: Site, processes: Processes, name: str) -> None:
     """A dead broker does not keep a process from ending (J10)."""
     site = replace(on_redis, broker="redis://127.0.0.1:1/0")
     began = time.monotonic()

@@ -51,9 +51,7 @@ def test_worker_killed_in_mid_fetch(
     empty_redis.client(0).delete(queue)
 
 
-def test_broker_flushed(
-    on_redis: Site, redis_of_workers: services.RedisServer, name: str
-) -> None:
+def test_broker_flushed(on_redis: Site, redis_of_workers: services.RedisServer, name: str) -> None:
     """A message that the broker lost is sent again when its claim has lapsed (J8)."""
     lost = Price().using(refresh_timeout=0.5, task_options={"queue": LOST})
     make_stale(lost, name)
