@@ -35,11 +35,11 @@ Measured {versions}.
   server on one CPU: they run by turns, and waking another CPU may take longer than all that is
   compared.
 - **stale**: the call that finds a stale value, claims the refresh and hands it to Celery, as the
-  request sees it; every call, of a hit too, is of another key. *One at a time*: the thread that talks to the
-  broker has come to rest before each. *Back to back*: that many in a row, with that thread after
-  the same processor. *The first of a process* includes what is imported and connected then. There
-  is no target where a hit is little more than a round trip, for two of them are a stale read's
-  least.
+  request sees it; every call, of a hit too, is of another key. *One at a time*: the thread that
+  talks to the broker has come to rest before each. *Back to back*: that many in a row, with that
+  thread after the same processor. *The first of a process* includes what is imported and
+  connected then. There is no target where a hit is little more than a round trip, for two of them
+  are a stale read's least.
 - **round trips** are the commands that the client sends, seen by `MONITOR`; a script is one.
 - **cold key**: all threads of all processes ask at the same moment for what takes 200 ms to
   fetch, over Django's RedisCache. cashews runs eight tasks in each process. Commands *sent* are
