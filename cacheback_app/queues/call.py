@@ -82,8 +82,8 @@ class RefreshCall:
         try:
             payload = {
                 "args": codec.dump(args, "args"),
-                "kwargs": codec.dump(dict(slot.kwargs), "kwargs"),
-                "rebuild": codec.dump(rebuild, "init arguments"),
+                "kwargs": codec.dump(dict(slot.kwargs), "kwargs") if slot.kwargs else _NO_KWARGS,
+                "rebuild": codec.dump(rebuild, "init arguments") if rebuild else _NO_KWARGS,
             }
         except TypeError as exc:
             if local is None:
@@ -183,6 +183,9 @@ class RefreshCall:
             queue_named("threads").enqueue(self)
         elif claim := Claim.parse(self.claim):
             drive(abandon(slot, claim))
+
+
+_NO_KWARGS = codec.dump({})
 
 
 def _canonical(body: Mapping[str, Any]) -> str:
