@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial, update_wrapper
-from inspect import iscoroutinefunction
+from inspect import Signature, iscoroutinefunction, signature
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from asgiref.sync import markcoroutinefunction
@@ -102,6 +102,13 @@ class BoundCachedFunction:
     def __init__(self, function: CachedFunction[Any, Any], instance: object) -> None:
         self.__wrapped__ = function
         self.__self__ = instance
+        if iscoroutinefunction(function.fn):
+            markcoroutinefunction(self)
+
+    @property
+    def __signature__(self) -> Signature:
+        whole = signature(self.__wrapped__)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__wrapped__(self.__self__, *args, **kwargs)

@@ -46,10 +46,7 @@ def test_integers_are_stored_as_floats() -> None:
 @pytest.mark.parametrize("what", [name for name in FOREIGN if not name.startswith("raises")])
 def test_what_is_no_entry(what: str) -> None:
     """Whatever else lies in the cache is none (J11)."""
-    try:
-        assert unpack(FOREIGN[what]) is None
-    except ValueError as exc:  # a hostile comparison; who reads the cache takes it for a miss
-        assert "me" in str(exc)
+    assert unpack(FOREIGN[what]) is None
 
 
 def test_no_import_of_this_package_to_unpickle() -> None:
@@ -72,10 +69,7 @@ def test_plainly_fresh_agrees_with_the_whole_judgement(entry: Entry, now: float)
 @pytest.mark.parametrize("what", [name for name in FOREIGN if not name.startswith("raises")])
 def test_the_fast_path_serves_nothing_foreign(what: str) -> None:
     """Nothing foreign is plainly fresh (J11)."""
-    try:
-        assert is_plainly_fresh(FOREIGN[what], 1.0) is False
-    except ValueError as exc:
-        assert "me" in str(exc)
+    assert is_plainly_fresh(FOREIGN[what], 1.0) is False
 
 
 def test_invalidated() -> None:

@@ -315,8 +315,8 @@ def test_against_a_model(alias_name: str, redis_url: str) -> None:
     def check(transactions: Any) -> None:
         state.cache.clear()
         model = Model()
-        for steps in transactions:
-            steps = [s if s[1] != "ensure" else (*s[:3], "any") for s in steps]
+        for drawn in transactions:
+            steps = [s if s[1] != "ensure" else (*s[:3], "any") for s in drawn]
             if not state.is_atomic:  # its one atomic step, adding, has to be the first
                 steps = [s if s[1:4:2] != ("put", "absent") else (*s[:3], "any") for s in steps]
             there = state.apply([look(key) for key in "abc"])
