@@ -75,7 +75,7 @@ def test_serve(broken: BrokenQueue) -> None:
 
 
 def test_raise(broken: BrokenQueue) -> None:
-    """Told to "raise", it raises a ``QueueError`` with the broker's own as its cause, and only then (J10)."""
+    """Told to "raise", it raises a ``QueueError`` whose cause is the broker's own (J10)."""
     job = stale(on_dispatch_error="raise")
     with pytest.raises(QueueError) as caught:
         job.get("x")
