@@ -1,6 +1,5 @@
 """What type checkers make of the public names. Read by mypy, not run."""
 
-from collections.abc import Coroutine
 from typing import Any, assert_type
 
 from cacheback_app import CachedFunction, Job, cacheback
@@ -30,11 +29,14 @@ class Tweets(Job):
 
 assert_type(bare("alice", limit=3), list[str])
 assert_type(configured("alice"), dict[str, int])
-coroutine = awaited("alice")
-assert_type(coroutine, Coroutine[Any, Any, list[str]])
 assert_type(bare.fn("alice"), list[str])
 assert_type(Tweets().using(lifetime=5), Tweets)
 assert_type(bare.raw_get("alice"), tuple[float, Any] | None)
+
+
+async def check() -> None:
+    assert_type(await awaited("alice"), list[str])
+
 
 kept: CachedFunction[..., list[str]] = bare
 
