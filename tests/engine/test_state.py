@@ -310,23 +310,29 @@ def test_against_a_model(alias_name: str, redis_url: str) -> None:
         "ensure": lambda k, v, e: ensure(k, v, 60),
     }
 
+    def raws(steps: Any) -> dict[str, Any]:
+        """Return what to expect of each key by the steps' words for it."""
+        there = state.apply([look(key) for key in "abc"])
+        # Of what is not there, something that cannot be.
+        same = {k: b"never" if there.raw(k) is ABSENT else there.raw(k) for k in "abc"}
+        words = {"any": ANY, "absent": ABSENT}
+        return {key: words.get(word, same[key]) for key, _, _, word in steps}
+
+    def allowed(step: Any) -> Any:
+        key, write, value, word = step
+        # What is not atomic has one atomic step, adding, and that has to be the first.
+        is_free = write == "ensure" or (not state.is_atomic and (write, word) == ("put", "absent"))
+        return (key, write, value, "any" if is_free else word)
+
     @given(script)
     @hypothesis_settings(max_examples=40, deadline=None)
     def check(transactions: Any) -> None:
         state.cache.clear()
         model = Model()
         for drawn in transactions:
-            steps = [s if s[1] != "ensure" else (*s[:3], "any") for s in drawn]
-            if not state.is_atomic:  # its one atomic step, adding, has to be the first
-                steps = [s if s[1:4:2] != ("put", "absent") else (*s[:3], "any") for s in steps]
-            there = state.apply([look(key) for key in "abc"])
-            expects = {
-                "any": lambda key: ANY,
-                "absent": lambda key: ABSENT,
-                # of what is not there, something that cannot be
-                "same": lambda key: there.raw(key) if there.raw(key) is not ABSENT else b"never",
-            }
-            ops = [makers[write](key, value, expects[e](key)) for key, write, value, e in steps]
+            steps = [allowed(step) for step in drawn]
+            expect = raws(steps)
+            ops = [makers[write](key, value, expect[key]) for key, write, value, _ in steps]
             assert state.apply(ops).applied is model.apply(steps)
             assert state.get_many("abc") == model.values
 

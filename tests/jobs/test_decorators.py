@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import iscoroutinefunction
 
-from cacheback_app import FunctionJob, Job, cacheback, invalidate_tags
+from cacheback_app import Call, FunctionJob, Job, cacheback, invalidate_tags
 from cacheback_app.exceptions import JobNotImportable
 from tests.jobs.support import CaptureQueue, make_stale
 
@@ -273,3 +273,26 @@ def test_attributes_of_the_function_survive() -> None:
 
     view.csrf_exempt = True  # type: ignore[attr-defined]
     assert cacheback(view).csrf_exempt is True  # type: ignore[attr-defined]
+
+
+def test_bound_methods() -> None:
+    """A method of an instance takes the other arguments only, in all that it offers."""
+    area = Circle(2).area
+    assert area.key(5) == Circle.area.key(Circle(2), 5)
+    area.set(5, data="set")
+    assert area(5) == Circle(2).area(factor=5) == "set"
+    assert area.raw_get(5)[1] == "set" and area.explain(5).status == Job.HIT
+    area.invalidate(5)
+    assert area.get_many([(5,), Call((), {"factor": 7})]) == [20, 28]
+    assert area.refresh(5) == 20
+    area.delete(5)
+    assert area.raw_get(5) is None
+    assert area.fn(Circle(2), 5) == 20 and area.job is Circle.area.job
+
+
+def test_bound_methods_look_like_methods() -> None:
+    """The signature of a bound method has no ``self``, and an async one says what it is (J18)."""
+    assert str(inspect.signature(Circle(2).area)) == "(factor: int = 3) -> int"
+    assert iscoroutinefunction(Circle(2).slow_area)
+    assert not iscoroutinefunction(Circle(2).area)
+    assert Circle(2).area.__name__ == "area"
