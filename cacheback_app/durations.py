@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from typing import overload
 
 from pytimeparse.timeparse import timeparse
+
+_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 Duration = int | float | str | timedelta
 
@@ -33,7 +36,7 @@ def _number(value: Duration) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
-        parsed = timeparse(value)
+        parsed = float(value) if _NUMBER.fullmatch(value) else timeparse(value)
         if parsed is None:
             raise ValueError(f"{value!r} is not a duration; write it like '90', '1m' or '2 hours'")
         return parsed

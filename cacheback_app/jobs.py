@@ -190,6 +190,7 @@ class QuerySetJob(Job):
         return list(value) if isinstance(value, QuerySet) else value
 
     def _to_cache(self, value: Any) -> Any:
+        value = list(value) if isinstance(value, QuerySet) else value
         if isinstance(value, self.model):
             return "one", _rows([value])
         if isinstance(value, list) and value and all(type(item) is self.model for item in value):

@@ -93,6 +93,11 @@ class RefreshCall:
         return cls(path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local)
 
     @property
+    def time_left(self) -> float:
+        """Seconds until the claim ends; never less than a moment."""
+        return max(0.001, self.sent_at + self.expires - time.time())
+
+    @property
     def path(self) -> str:
         """The job's name in logs and metrics."""
         return self.job.replace(":", ".")

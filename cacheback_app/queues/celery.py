@@ -49,7 +49,9 @@ class CeleryQueue(BaseQueue):
     def _publish(self, task: Any, call: RefreshCall) -> None:
         options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
         options["serializer"] = "json"  # whatever the site uses for tasks of its own
-        options.setdefault("expires", call.expires)
+        options.setdefault("expires", call.time_left)
+        if task.app.conf.task_always_eager:
+            options.setdefault("throw", False)  # a fetch that fails is no broker that is down
         # Arguments may be private; what Celery's events and logs show is the job.
         options["kwargsrepr"] = repr({"job": call.job})
         task.apply_async(kwargs={"message": call.message()}, **options)
