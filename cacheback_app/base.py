@@ -90,7 +90,9 @@ class Job(Hooks):
         except Exception as exc:
             slot = Slot(self, key, args, kwargs)
             return self._finish(*drive(reading.answer_error(slot, exc)), args, kwargs)
-        value = self._plain_value(packed) if is_hit else _NONE
+        value = _NONE
+        if is_hit:
+            value = self._unpacked(packed[2]) if self._deserializes else packed[2]
         if value is _NONE:
             flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed})
             return self._finish(*drive(flow), args, kwargs)
@@ -316,8 +318,10 @@ class Job(Hooks):
         values: list[Any] = []
         rest: list[int] = []
         for place, (key, call) in enumerate(zip(known, calls, strict=True)):
-            packed = found.get(key) if found else None
-            value = self._plain_value(packed) if is_plainly_fresh(packed, now) else _NONE
+            packed: Any = found.get(key) if found else None
+            value = _NONE
+            if is_plainly_fresh(packed, now):
+                value = self._unpacked(packed[2]) if self._deserializes else packed[2]
             if value is _NONE:
                 rest.append(place)
             else:
@@ -331,11 +335,9 @@ class Job(Hooks):
             values[place] = value
         return values
 
-    def _plain_value(self, packed: Any) -> Any:
-        if not self._deserializes:
-            return packed[2]
+    def _unpacked(self, stored: Any) -> Any:
         try:
-            return self._from_cache(packed[2])
+            return self._from_cache(stored)
         except Exception:
             return _NONE  # the flow that follows will find and report it
 

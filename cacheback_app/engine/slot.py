@@ -143,15 +143,15 @@ class Slot:
 
         :raises CacheUnavailable: when the cache fails.
         """
-        found = yield self.read_step()
+        found = yield self.read_step(self.keys())
         return (yield from self.interpret(found))
 
-    def read_step(self) -> Io:
+    def read_step(self, keys: Sequence[str]) -> Io:
         """Return the step that reads the backend once, for :meth:`interpret`."""
-        return Io(self._read, state_for(self.alias).is_local)
-
-    def _read(self) -> Mapping[str, Any]:
-        return outages.read(self.alias, state_for(self.alias), self.keys())
+        return Io(
+            lambda: outages.read(self.alias, state_for(self.alias), keys),
+            state_for(self.alias).is_local,
+        )
 
     def interpret(self, found: Mapping[str, Any]) -> Flow[Entry | None]:
         """Return the entry among what was ``found``, judged by its tags and readable by its job."""
