@@ -59,21 +59,21 @@ def get(slot: Slot) -> Flow[Answer]:
     return found
 
 
-def answer_found(slot: Slot, found: Mapping[str, Any]) -> Flow[Answer]:
-    """As :func:`get`, for what was read already."""
+def answer_found(
+    slot: Slot, found: Mapping[str, Any], failure: Exception | None = None
+) -> Flow[Answer]:
+    """As :func:`get`, for what was read already.
+
+    :param failure: what reading raised instead.
+    """
+    if failure is not None and outages.is_outage(state_for(slot.alias), failure):
+        outages.handle(slot.alias, failure)
+        return (yield from answer(slot, None, is_down=True))
     try:
         entry = yield from slot.interpret(found)
     except CacheUnavailable:
         return (yield from answer(slot, None, is_down=True))
     return (yield from answer(slot, entry))
-
-
-def answer_error(slot: Slot, exc: Exception) -> Flow[Answer]:
-    """As :func:`get`, when reading raised ``exc``."""
-    is_down = outages.is_outage(state_for(slot.alias), exc)
-    if is_down:
-        outages.handle(slot.alias, exc)
-    return (yield from answer(slot, None, is_down=is_down))
 
 
 def answer(

@@ -41,6 +41,13 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any] = {}
 
 
+def as_call(call: Any) -> Call:
+    """Return what ``get_many`` was given for one value as a :class:`Call`."""
+    if isinstance(call, Call):
+        return call
+    return Call(call) if isinstance(call, tuple) else Call((call,))
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """The right to fetch a key and to store the result, as the cache has it written down."""
