@@ -49,6 +49,11 @@ class Job(Hooks):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._look_at_itself()
+        registry.register(registry.path_of(cls), cls)
+
+    @classmethod
+    def _look_at_itself(cls) -> None:
         cls._fetch_bind = staticmethod(binder(cls.fetch, skip_first=True))
         cls._fetch_names = parameters(cls.fetch, skip_first=True)
         cls._prepares = _overrides(cls, "prepare_args", "prepare_kwargs")
@@ -59,7 +64,6 @@ class Job(Hooks):
         cls._deserializes = _overrides(cls, "_from_cache")
         cls._has_tags = _overrides(cls, "tags")
         cls._fetches_many = _overrides(cls, "fetch_many")
-        registry.register(registry.path_of(cls), cls)
 
     # To call
 
@@ -391,5 +395,6 @@ def _overrides(cls: type[Job], *names: str) -> bool:
     return any(getattr(cls, name) is not getattr(Job, name) for name in names)
 
 
+Job._look_at_itself()
 _plain = Job.process_result
 _NONE: Any = object()
