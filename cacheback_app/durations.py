@@ -1,4 +1,4 @@
-"""Durations as people write them: 90, 1.5, "1m", "30 seconds", "2:30", timedelta(hours=1)."""
+"""Durations as people write them: 90, 1.5, "90", "1m", "30 seconds", "2:30", timedelta(hours=1)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,14 @@ def _number(value: Duration) -> float:
         return value.total_seconds()
     if isinstance(value, str):
         parsed = timeparse(value)
-        if parsed is None:
-            raise ValueError(f"{value!r} is not a duration; write it like '90', '1m' or '2 hours'")
-        return parsed
+        if parsed is not None:
+            return parsed
+        try:
+            return float(value)  # seconds, which pytimeparse takes with a unit only
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is not a duration; write it like '90', '1m' or '2 hours'"
+            ) from None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
     raise TypeError(f"a duration is a number, text or timedelta, not {type(value).__name__}")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 from cacheback_app.exceptions import ConfigurationException
 
@@ -21,12 +21,12 @@ class Options:
     """What a class can be told, as its constructor says."""
 
     def __init__(self, cls: type) -> None:
-        parameters = inspect.signature(cls).parameters.values()
+        parameters = _signature(cls).parameters.values()
         named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         self._name = cls.__name__
         self._parameters = {one.name: one for one in parameters if one.kind in named}
         self._takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters)
-        self._types = {name: _types(hint) for name, hint in _hints(cls).items()}
+        self._types = {name: _types(one.annotation) for name, one in self._parameters.items()}
 
     def validated(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``given`` when a constructor can be called with it.
@@ -79,15 +79,17 @@ def _prefix(alias: str) -> str:
     return f"CACHEBACK_STORE_{re.sub(r'[^A-Z0-9]', '_', alias.upper())}_"
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def _signature(cls: type) -> inspect.Signature:
     try:
-        return get_type_hints(getattr(cls, "__init__"))  # noqa: B009 - mypy distrusts the plain form
-    except (NameError, TypeError):  # annotations that exist for type checkers only
-        return {}
+        return inspect.signature(cls, eval_str=True)
+    except NameError:  # annotations that exist for type checkers only
+        return inspect.signature(cls)
 
 
 def _types(hint: Any) -> tuple[type, ...]:
     """Return the classes that ``hint`` admits; none when it can't be told."""
+    if hint is inspect.Parameter.empty:
+        return ()
     kinds = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
     classes = tuple(get_origin(kind) or kind for kind in kinds)
     return classes if all(isinstance(one, type) for one in classes) else ()

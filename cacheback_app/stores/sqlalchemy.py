@@ -72,7 +72,7 @@ class SQLAlchemyStore(BaseStore):
         self._connections.close()
 
     def _get(self, pk: str, sk: str) -> str | None:
-        arguments = {"key": digest(pk, sk), "now": time.time()}
+        arguments = {"this": digest(pk, sk), "now": time.time()}
         get = self._statements.get
         found = self._connections.use(
             lambda connection: connection.execute(get, arguments).scalar_one_or_none()
@@ -89,7 +89,7 @@ class SQLAlchemyStore(BaseStore):
         lifetime: float | None,
     ) -> bool:
         now = time.time()
-        key = {"key": digest(pk, sk)}
+        key = {"this": digest(pk, sk)}
         entry = {"to": value.encode(), "ends": None if lifetime is None else now + lifetime}
         statements = self._statements
         if constraint is not None:
@@ -108,7 +108,7 @@ class SQLAlchemyStore(BaseStore):
         return True
 
     def _delete(self, pk: str, sk: str, constraint: str | None) -> bool:
-        key = {"key": digest(pk, sk)}
+        key = {"this": digest(pk, sk)}
         if constraint is None:
             return self._changes(self._statements.delete, key)
         condition = {"constraint": constraint.encode(), "now": time.time()}
@@ -168,7 +168,7 @@ class _Statements:
             sa.Column("expires", sa.Double),
         )
         columns, given = self.table.c, sa.bindparam
-        this = columns.key == given("key")
+        this = columns.key == given("this")
         live = sa.or_(columns.expires.is_(None), columns.expires > given("now"))
         expired = columns.expires <= given("now")
         holds = sa.and_(this, columns.value == given("constraint", type_=binary), live)
@@ -182,7 +182,7 @@ class _Statements:
         self.take_over = update(sa.and_(this, expired))
         self.swap = update(holds)
         keys: dict[str, Any] = {"partition_key": given("partition"), "sort_key": given("sort")}
-        self.add = sa.insert(self.table).values({"key": given("key"), **keys, **entry})
+        self.add = sa.insert(self.table).values({"key": given("this"), **keys, **entry})
         self.delete = sa.delete(self.table).where(this)
         self.delete_if = sa.delete(self.table).where(holds)
         self.prune = sa.delete(self.table).where(expired)
