@@ -9,6 +9,7 @@ from .exceptions import (
     JobNotImportable,
     MalformedCall,
     QueueError,
+    UnstorableValue,
 )
 from .invalidation import adelete_tags, ainvalidate_tags, delete_tags, invalidate_tags
 from .jobs import FunctionJob, QuerySetFilterJob, QuerySetGetJob, QuerySetJob
@@ -26,6 +27,7 @@ __all__ = [
     "QuerySetGetJob",
     "QuerySetJob",
     "QueueError",
+    "UnstorableValue",
     "adelete_tags",
     "ainvalidate_tags",
     "cacheback",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from . import signals
 from .conf import conf
-from .durations import seconds
 from .engine import bulk, changing, explaining, keys, reading, registry
-from .engine.entry import Entry, is_plainly_fresh
+from .engine.entry import Entry, is_plainly_fresh, unpack
 from .engine.explaining import Explanation
 from .engine.flow import Fetch, Flow, adrive, drive
 from .engine.near import near
@@ -22,133 +21,43 @@ from .engine.slot import Call, Slot
 from .engine.state import state_for
 from .engine.status import HIT, MISS
 from .engine.transactions import after_commit
-from .options import Options
+from .hooks import Hooks
+from .options import without_task_options
 
 logger = logging.getLogger("cacheback")
 
 
-class Job(Options):
+class Job(Hooks):
     """A cached read: a value is fetched once, served at once, and renewed in the background."""
 
-    _bind: ClassVar[Callable[..., tuple[Any, ...]]]
-    _names: ClassVar[tuple[str, ...]]
-    _path: ClassVar[str]
-    _known_key: Callable[..., str] | None
+    _fetch_bind: ClassVar[Callable[..., tuple[Any, ...]]]
+    _fetch_names: ClassVar[tuple[str, ...]]
+    _job_path: ClassVar[str]
+    _known_key: Callable[..., str]
+    _known_as: Any = None
+    """What tells this job's keys from those of others that share ``_known_key``."""
     _prepares = False
     _has_identity = False
     _deserializes = False
 
-    has_tags = False
+    _has_tags = False
     """Whether calls of this job can carry tags."""
-    fetches_many = False
+    _fetches_many = False
     """Whether several calls are fetched in one."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._bind = staticmethod(binder(cls.fetch, skip_first=True))
-        cls._names = parameters(cls.fetch, skip_first=True)
+        cls._fetch_bind = staticmethod(binder(cls.fetch, skip_first=True))
+        cls._fetch_names = parameters(cls.fetch, skip_first=True)
         cls._prepares = _overrides(cls, "prepare_args", "prepare_kwargs")
-        cls._has_identity = _overrides(cls, "identity", "get_init_args", "get_init_kwargs")
-        cls._path = registry.dotted(cls)
-        is_simple = not (cls._has_identity or _overrides(cls, "key", "prefix"))
-        cls._known_key = staticmethod(cls._remembered_key()) if is_simple else None
-        cls._deserializes = _overrides(cls, "deserialize")
-        cls.has_tags = _overrides(cls, "tags")
-        cls.fetches_many = _overrides(cls, "fetch_many")
+        cls._has_identity = _overrides(cls, "_identity", "get_init_args", "get_init_kwargs")
+        cls._job_path = registry.dotted(cls)
+        is_simple = not (cls._has_identity or _overrides(cls, "key", "_key_prefix"))
+        cls._known_key = staticmethod(cls._remembered_key() if is_simple else no_memory)
+        cls._deserializes = _overrides(cls, "_from_cache")
+        cls._has_tags = _overrides(cls, "tags")
+        cls._fetches_many = _overrides(cls, "fetch_many")
         registry.register(registry.path_of(cls), cls)
-
-    # To override
-
-    def fetch(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the value: the slow work. May be ``async def``."""
-        raise NotImplementedError(f"{type(self).__qualname__} needs a fetch() method")
-
-    def fetch_many(self, calls: Sequence[Call]) -> Sequence[Any]:
-        """Return the values of several calls, in order: by default one :meth:`fetch` each.
-
-        May be ``async def``.
-        """
-        return [self.fetch(*call.args, **call.kwargs) for call in calls]
-
-    def key(self, *args: Any, **kwargs: Any) -> str:
-        """Return the cache key of a call: different arguments never share one.
-
-        :raises TypeError: for an argument that has no key; override this method then.
-        """
-        return keys.make(self.prefix(), self._bind(*args, **kwargs), self._names)
-
-    def expiry(self, *args: Any, **kwargs: Any) -> float:
-        """Return the Unix timestamp at which a value fetched now becomes stale."""
-        return time.time() + seconds(self.lifetime)
-
-    def timeout(self, *args: Any, **kwargs: Any) -> float:
-        """Return the Unix timestamp at which a claim taken now lapses."""
-        return time.time() + seconds(self.refresh_timeout)
-
-    def empty(self) -> Any:
-        """Return what callers get for a missing value that is being fetched elsewhere."""
-        return None
-
-    def process_result(
-        self, result: Any, call: Call, cache_status: int, sync_fetch: bool | None = None
-    ) -> Any:
-        """Return what ``get`` shall return for ``result``.
-
-        :param cache_status: MISS, HIT or STALE.
-        :param sync_fetch: whether the value was fetched for this caller; None for a hit.
-        """
-        return result
-
-    def should_missing_item_be_fetched_synchronously(self, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the caller fetches what is missing."""
-        return self.fetch_on_miss
-
-    def should_stale_item_be_fetched_synchronously(
-        self, delta: float, *args: Any, **kwargs: Any
-    ) -> bool:
-        """Return whether the caller refetches a stale value.
-
-        :param delta: seconds by which the value's age exceeds ``lifetime``.
-        """
-        threshold = seconds(self.fetch_on_stale_threshold)
-        return threshold is not None and delta > threshold - seconds(self.lifetime)
-
-    def should_cache(self, value: Any) -> bool:
-        """Return whether a fetched value is stored."""
-        return True
-
-    def tags(self, *args: Any, **kwargs: Any) -> Iterable[str]:
-        """Return the tags of a call, by which ``invalidate_tags`` finds what it cached."""
-        return ()
-
-    def prepare_args(self, *args: Any) -> tuple[Any, ...]:
-        """Return the positional arguments in the form in which ``fetch`` gets them."""
-        return args
-
-    def prepare_kwargs(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the keyword arguments in the form in which ``fetch`` gets them."""
-        return kwargs
-
-    def get_init_args(self) -> tuple[Any, ...]:
-        """Return the positional arguments with which a worker rebuilds this job."""
-        return ()
-
-    def get_init_kwargs(self) -> dict[str, Any]:
-        """Return the keyword arguments with which a worker rebuilds this job."""
-        return {}
-
-    def identity(self) -> tuple[Any, ...]:
-        """Return what tells this job from others of its class, as part of every key."""
-        args, kwargs = self.get_init_args(), self.get_init_kwargs()
-        return (*args, kwargs) if kwargs else tuple(args)
-
-    def serialize(self, value: Any) -> Any:
-        """Return what is stored for ``value``."""
-        return value
-
-    def deserialize(self, stored: Any) -> Any:
-        """Return the value that was stored. An error makes it a miss."""
-        return stored
 
     # To call
 
@@ -163,33 +72,35 @@ class Job(Options):
         if self._prepares or not conf.enabled:
             return self._get_otherwise(args, kwargs)
         # A hit is all that most calls do, and is written out here; the rest is a flow.
-        key = self._key_of(args, kwargs)
+        try:
+            key = self._known_key(self.version, self._known_as, *args, **kwargs)
+        except TypeError:  # not that simple, or wrong, which key() will say
+            key = self.key(*args, **kwargs)
         alias = self.cache_alias or conf.cache_alias
         if self.local_ttl and (kept := near.get((alias, key))) and kept[0] > time.time():
             return self._finish(kept[1], HIT, None, args, kwargs, key)
-        if self.has_tags or self.local_ttl or self.early_refresh is not None:
+        if self._has_tags or self.local_ttl or self.early_refresh is not None:
             return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
         try:
             packed = state_for(alias).cache.get(key)
             is_hit = is_plainly_fresh(packed, time.time())
-            value = self.deserialize(packed[2]) if is_hit and self._deserializes else None
         except Exception as exc:
-            flow = reading.answer_outage(Slot(self, key, args, kwargs), exc)
-        else:
-            if is_hit:
-                hit = value if self._deserializes else packed[2]
-                if type(self).process_result is _plain and not signals.cache_read.receivers:
-                    return hit
-                return self._finish(hit, HIT, None, args, kwargs, key)
+            slot = Slot(self, key, args, kwargs)
+            return self._finish(*drive(reading.answer_error(slot, exc)), args, kwargs)
+        value = self._plain_value(packed) if is_hit else _NONE
+        if value is _NONE:
             flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed})
-        return self._finish(*drive(flow), args, kwargs)
+            return self._finish(*drive(flow), args, kwargs)
+        if type(self).process_result is _plain and not signals.cache_read.receivers:
+            return value
+        return self._finish(value, HIT, None, args, kwargs, key)
 
     async def aget(self, *args: Any, **kwargs: Any) -> Any:
         """See get()."""
         if not conf.enabled:
             value = await Fetch(*self._bound(args, kwargs)).arun()
             return self._finish(value, MISS, True, args, kwargs)
-        slot = self.slot(args, kwargs)
+        slot = self._slot_for(args, kwargs)
         if self.local_ttl and (kept := near.get(slot.flight_key)) and kept[0] > time.time():
             return self._finish(kept[1], HIT, None, args, kwargs, slot.key)
         return self._finish(*(await adrive(reading.get(slot))), args, kwargs)
@@ -203,15 +114,17 @@ class Job(Options):
         wanted = [as_call(call) for call in calls]
         if not conf.enabled:
             return [self.get(*call.args, **call.kwargs) for call in wanted]
-        answers = drive(bulk.get_many([self.slot(*call) for call in wanted]))
-        return self._finish_many(answers, wanted)
+        if self._prepares or self._has_tags or self.local_ttl or self.early_refresh is not None:
+            slots = [self._slot_for(*call) for call in wanted]
+            return self._finish_many(drive(bulk.get_many(slots)), wanted)
+        return self._get_many_plainly(wanted)
 
     async def aget_many(self, calls: Iterable[Any]) -> list[Any]:
         """See get_many()."""
         wanted = [as_call(call) for call in calls]
         if not conf.enabled:
             return [await self.aget(*call.args, **call.kwargs) for call in wanted]
-        answers = await adrive(bulk.get_many([self.slot(*call) for call in wanted]))
+        answers = await adrive(bulk.get_many([self._slot_for(*call) for call in wanted]))
         return self._finish_many(answers, wanted)
 
     def set(self, *args: Any, **kwargs: Any) -> None:
@@ -250,66 +163,86 @@ class Job(Options):
 
         :raises Exception: whatever ``fetch`` raises.
         """
-        return drive(changing.refresh(self.slot(args, kwargs))).value
+        return drive(changing.refresh(self._slot_for(args, kwargs))).value
 
     async def arefresh(self, *args: Any, **kwargs: Any) -> Any:
         """See refresh()."""
-        return (await adrive(changing.refresh(self.slot(args, kwargs)))).value
+        return (await adrive(changing.refresh(self._slot_for(args, kwargs)))).value
 
     def async_refresh(self, *args: Any, **kwargs: Any) -> None:
         """Dispatch a refresh, unless one is under way."""
-        drive(changing.refresh_later(self.slot(args, kwargs)))
+        drive(changing.refresh_later(self._slot_for(args, kwargs)))
 
     def raw_get(self, *args: Any, **kwargs: Any) -> tuple[float, Any] | None:
         """Return ``(expiry, value)`` as cached, or None; never triggers anything."""
-        return _raw(drive(explaining.raw_get(self.slot(args, kwargs))))
+        return _raw(drive(explaining.raw_get(self._slot_for(args, kwargs))))
 
     async def araw_get(self, *args: Any, **kwargs: Any) -> tuple[float, Any] | None:
         """See raw_get()."""
-        return _raw(await adrive(explaining.raw_get(self.slot(args, kwargs))))
+        return _raw(await adrive(explaining.raw_get(self._slot_for(args, kwargs))))
 
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """Return all that is known of a call; never triggers anything."""
-        return drive(explaining.explain(self.slot(args, kwargs)))
+        return drive(explaining.explain(self._slot_for(args, kwargs)))
 
     async def aexplain(self, *args: Any, **kwargs: Any) -> Explanation:
         """See explain()."""
-        return await adrive(explaining.explain(self.slot(args, kwargs)))
+        return await adrive(explaining.explain(self._slot_for(args, kwargs)))
 
     # For the engine
 
     @classmethod
     def _remembered_key(cls) -> Callable[..., str]:
-        return keys.remembered(
-            lambda version, *args: keys.make(
-                keys.versioned(cls._path, version), cls._bind(*args), cls._names
-            )
-        )
+        def make_key(version: Any, _: Hashable, *args: Any, **kwargs: Any) -> str:
+            prefix = keys.versioned(cls._job_path, version)
+            return keys.make(prefix, cls._fetch_bind(*args, **kwargs), cls._fetch_names)
+
+        return keys.remembered(make_key, skip=2)
 
     @property
-    def alias(self) -> str:
+    def _alias(self) -> str:
         """The alias in ``CACHES`` that this job uses."""
         return self.cache_alias or conf.cache_alias
 
     @property
-    def dispatch_delay(self) -> float:
+    def _dispatch_delay(self) -> float:
         """Seconds by which the queue is told to wait, in which a claim must not lapse."""
         countdown = (self.task_options or {}).get("countdown")
         return float(countdown) if isinstance(countdown, (int, float)) else 0.0
 
-    def prefix(self) -> str:
+    def key(self, *args: Any, **kwargs: Any) -> str:
+        """Return the cache key of a call: different arguments never share one.
+
+        :raises TypeError: for an argument that has no key; override this method then.
+        """
+        return keys.make(self._key_prefix(), self._fetch_bind(*args, **kwargs), self._fetch_names)
+
+    def _key_prefix(self) -> str:
         """Return the beginning of every key: the job's path, its version and its identity."""
-        path = keys.versioned(self._path, self.version)
+        path = keys.versioned(self._job_path, self.version)
         if not self._has_identity:
             return path
-        identity = self.identity()
+        identity = self._identity()
         return keys.make(path, identity, ["init argument"] * len(identity))
 
-    def path_of(self, args: tuple[Any, ...]) -> str:
+    def _identity(self) -> tuple[Any, ...]:
+        """Return what tells this job from others of its class, as part of every key."""
+        args, kwargs = self.get_init_args(), self.get_init_kwargs()
+        return (*args, kwargs)
+
+    def _to_cache(self, value: Any) -> Any:
+        """Return what is stored for ``value``."""
+        return value
+
+    def _from_cache(self, stored: Any) -> Any:
+        """Return the value that was stored. An error makes it a miss."""
+        return stored
+
+    def _path_for(self, args: tuple[Any, ...]) -> str:
         """Return the name of this job in logs and metrics, for a call with ``args``."""
         return registry.dotted(type(self))
 
-    def slot(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Slot:
+    def _slot_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Slot:
         """Return where a call is cached.
 
         :raises TypeError: for arguments that ``fetch`` would not take, or that have no key.
@@ -317,38 +250,39 @@ class Job(Options):
         prepared, named = self._prepare(args, kwargs)
         return Slot(self, self.key(*prepared, **named), prepared, named)
 
-    def bound_fetch(
+    def _bound_fetch(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """Return the user's function and the arguments to call it with."""
         return self.fetch, args, kwargs
 
-    def readable(self, entry: Entry | None) -> Entry | None:
+    def _readable(self, entry: Entry | None) -> Entry | None:
         """Return the entry with its value as callers want it; None when that cannot be had."""
         if entry is None or not self._deserializes:
             return entry
         try:
-            return replace(entry, value=self.deserialize(entry.value))
+            return replace(entry, value=self._from_cache(entry.value))
         except Exception as exc:
             logger.debug(
                 "What is cached for %s cannot be used", registry.dotted(type(self)), exc_info=exc
             )
             return None
 
-    def describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """Return where a worker finds the job of a call, the arguments that are left to send,
         and what rebuilds the job.
 
         :raises JobNotImportable: when a worker would not find it.
         """
         rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
-        return registry.path_of(type(self)), args, {**rebuild, "using": dict(self._changed)}
+        using = without_task_options(self._used_options)
+        return registry.path_of(type(self)), args, {**rebuild, "using": using}
 
     @classmethod
-    def rebuild(
+    def _rebuild(
         cls, args: tuple[Any, ...], kwargs: Mapping[str, Any], using: Mapping[str, Any]
     ) -> tuple[Job, tuple[Any, ...]]:
-        """Return the job that :meth:`describe` told of, and its first arguments."""
+        """Return the job that :meth:`_describe` told of, and its first arguments."""
         job = cls(*args, **kwargs)
         return (job.using(**using) if using else job), ()
 
@@ -358,20 +292,47 @@ class Job(Options):
         return tuple(self.prepare_args(*args)), dict(self.prepare_kwargs(**kwargs))
 
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return self.bound_fetch(*self._prepare(args, kwargs))
+        return self._bound_fetch(*self._prepare(args, kwargs))
 
-    def _key_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        if self._known_key is not None and not kwargs:
-            try:
-                return self._known_key(self.version, *args)
-            except TypeError:
-                pass  # not that simple, or wrong, which key() will say
-        return self.key(*args, **kwargs)
+    def _key_of(self, call: Call) -> str:
+        try:
+            return self._known_key(self.version, self._known_as, *call.args, **call.kwargs)
+        except TypeError:
+            return self.key(*call.args, **call.kwargs)
+
+    def _get_many_plainly(self, calls: Sequence[Call]) -> list[Any]:
+        # As get() does for one: only what is not a plain hit becomes a slot and takes a flow.
+        known = [self._key_of(call) for call in calls]
+        found = bulk.read(self._alias, list(dict.fromkeys(known)))
+        now = time.time()
+        values: list[Any] = []
+        rest: list[int] = []
+        for place, (key, call) in enumerate(zip(known, calls, strict=True)):
+            packed = found.get(key) if found else None
+            value = self._plain_value(packed) if is_plainly_fresh(packed, now) else _NONE
+            if value is _NONE:
+                rest.append(place)
+            else:
+                value = self._finish(value, HIT, None, call.args, call.kwargs, key)
+            values.append(value)
+        slots = [Slot(self, known[place], *calls[place]) for place in rest]
+        answers = drive(bulk.get_many(slots, found)) if slots else []
+        for place, value in zip(
+            rest, self._finish_many(answers, [calls[place] for place in rest]), strict=True
+        ):
+            values[place] = value
+        return values
+
+    def _plain_value(self, packed: Any) -> Any:
+        if not self._deserializes:
+            return packed[2]
+        entry = self._readable(unpack(packed))
+        return _NONE if entry is None else entry.value
 
     def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not conf.enabled:
             return self._finish(Fetch(*self._bound(args, kwargs)).run(), MISS, True, args, kwargs)
-        return self._finish(*drive(reading.get(self.slot(args, kwargs))), args, kwargs)
+        return self._finish(*drive(reading.get(self._slot_for(args, kwargs))), args, kwargs)
 
     def _finish(
         self,
@@ -403,19 +364,24 @@ class Job(Options):
             args = tuple(args_left)
         else:
             raise TypeError(f"set() needs a value: last, or as {self.set_data_kwarg}=")
-        return changing.set_value(self.slot(args, kwargs), data)
+        return changing.set_value(self._slot_for(args, kwargs), data)
 
     def _invalidate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Flow[None]:
-        slot = self.slot(args, kwargs)
+        slot = self._slot_for(args, kwargs)
         again = after_commit(
             ("invalidate", slot.flight_key), lambda: drive(changing.invalidate(slot))
         )
         return changing.invalidate(slot, may_dispatch=not again)
 
     def _delete(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Flow[None]:
-        slot = self.slot(args, kwargs)
+        slot = self._slot_for(args, kwargs)
         after_commit(("delete", slot.flight_key), lambda: drive(changing.delete(slot)))
         return changing.delete(slot)
+
+
+def no_memory(*args: Any, **kwargs: Any) -> str:
+    """Stand in for the memory of keys where a job makes them its own way."""
+    raise TypeError
 
 
 def as_call(call: Any) -> Call:
@@ -434,3 +400,4 @@ def _overrides(cls: type[Job], *names: str) -> bool:
 
 
 _plain = Job.process_result
+_NONE: Any = object()

@@ -8,6 +8,7 @@ from inspect import iscoroutinefunction
 from types import MethodType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
+from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import Job, as_call
@@ -38,7 +39,10 @@ class CachedFunction(Generic[P, R]):
         update_wrapper(self, fn)
         self.fn = fn
         self.job = job
-        self._get = job.aget if iscoroutinefunction(fn) else job.get
+        self._get = job.get
+        if iscoroutinefunction(fn):
+            markcoroutinefunction(self)
+            self._get = job.aget
         registry.register(registry.path_of(fn), self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -79,14 +83,14 @@ class CachedFunction(Generic[P, R]):
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """See Job.key()."""
-        return self.job.slot((self, *args), kwargs).key
+        return self.job._slot_for((self, *args), kwargs).key
 
     def get_many(self, calls: Iterable[Any]) -> list[Any]:
         """See Job.get_many()."""
         wanted = [as_call(call) for call in calls]
         return self.job.get_many([Call((self, *call.args), call.kwargs) for call in wanted])
 
-    def rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
+    def _rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
         """Return the job and its first argument, for a worker."""
         return (self.job.using(**using) if using else self.job), (self,)
 

@@ -4,6 +4,7 @@ CachebackError
 ├── CacheUnavailable      the cache backend failed and errors are being ignored (internal)
 ├── QueueError            a refresh could not be handed to the task queue
 │   └── JobNotImportable  no worker could import this job (also a TypeError)
+├── UnstorableValue       a value that the cache's serialiser refuses (also a TypeError)
 ├── MalformedCall         a message is not a refresh call of this site (also a ValueError)
 └── StoreError            anything about a store
     ├── NotFoundException       nothing is stored under this key, or it has expired
@@ -25,6 +26,10 @@ class CachebackError(Exception):
 
 class CacheUnavailable(CachebackError):
     """The cache backend could not be used; the engine goes on as if nothing were cached."""
+
+
+class UnstorableValue(CachebackError, TypeError):
+    """A value that the cache's serialiser refuses, such as one that cannot be pickled."""
 
 
 class QueueError(CachebackError):

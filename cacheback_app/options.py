@@ -52,7 +52,7 @@ class Options:
     HIT: ClassVar[int] = status.HIT
     STALE: ClassVar[int] = status.STALE
 
-    _changed: Mapping[str, Any] = {}
+    _used_options: Mapping[str, Any] = {}
 
     def using(self, **attributes: Any) -> Self:
         """Return a copy of this job with other options; workers use them as well.
@@ -60,11 +60,11 @@ class Options:
         :raises TypeError: for a name that is not an option.
         """
         job = copy.copy(self)
-        job.set_options(**attributes)
-        job._changed = {**self._changed, **attributes}
+        job._set_options(**attributes)
+        job._used_options = {**self._used_options, **attributes}
         return job
 
-    def set_options(self, **attributes: Any) -> None:
+    def _set_options(self, **attributes: Any) -> None:
         """Set options of this job.
 
         :raises TypeError: for a name that is not an option.
@@ -78,6 +78,11 @@ class Options:
         if action not in ("fetch", "serve", "raise"):
             raise ValueError(f"on_dispatch_error is 'fetch', 'serve' or 'raise', not {action!r}")
         self.__dict__.update(attributes)
+
+
+def without_task_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a worker needs: it was told where to run, and asks nobody else to."""
+    return {name: value for name, value in options.items() if name != "task_options"}
 
 
 OPTIONS = frozenset(name for name in Options.__annotations__ if name.islower() and name[0] != "_")

@@ -5,61 +5,66 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cacheback_app.exceptions import CacheUnavailable
 
 from . import outages
 from .claims import Claim, State
-from .fetching import Errand, Stored, failed, release_quietly, report_success, store
+from .entry import Entry
+from .fetching import Errand, failed, give_up, release_quietly, report_success, store
 from .flights import Flight, Landing, flights
 from .flow import All, Fetch, Flow, Io
 from .policy import Verdict
 from .reading import Answer, answer, report_read
-from .slot import Grant, Slot
-from .state import ABSENT, state_for
+from .slot import Slot, Stored
+from .state import ABSENT, Outcome, state_for
 from .status import HIT, MISS
 
+UNREAD: Final = object()
 
-def get_many(slots: Sequence[Slot]) -> Flow[list[Answer]]:
-    """Return an answer for each of ``slots``, which all are of one job."""
-    unique = {slot.key: slot for slot in slots}
-    answers: dict[str, Answer] = {}
+
+def read(alias: str, keys: Sequence[str]) -> Mapping[str, Any] | None:
+    """Return what is stored at ``keys``, None when the cache is down."""
     try:
-        entries = yield from _read(list(unique.values()))
-        is_down = False
+        return outages.read(alias, state_for(alias), keys)
+    except CacheUnavailable:
+        return None
+
+
+def get_many(slots: Sequence[Slot], found: Any = UNREAD) -> Flow[list[Answer]]:
+    """Return an answer for each of ``slots``, which all are of one job.
+
+    :param found: what :func:`read` returned for their keys, if they were read already.
+    """
+    unique = {slot.key: slot for slot in slots}
+    if found is UNREAD and slots:
+        alias = slots[0].alias
+        keys = list(dict.fromkeys(key for slot in slots for key in slot.keys()))
+        found = yield Io(lambda: read(alias, keys), state_for(alias).is_local)
+    is_down = found is None
+    entries: dict[str, Entry | None] = {}
+    try:
+        for slot in () if is_down else unique.values():
+            entries[slot.key] = yield from slot.interpret(found)
     except CacheUnavailable:
         entries, is_down = {}, True
-    rest = []
-    for key, slot in unique.items():
-        if slot.judge(entry := entries.get(key)) is Verdict.FRESH and entry is not None:
-            answers[key] = Answer(entry.value, HIT, None)
-            report_read(slot, HIT)
-        else:
-            rest.append(slot)
-    missing = [slot for slot in rest if slot.judge(entries.get(slot.key)) is Verdict.GONE]
-    if missing and not is_down and slots[0].job.fetches_many:
-        answers |= yield from _fetch_many(missing)
-    rest = [slot for slot in rest if slot.key not in answers]
-    if rest:
-        flows = [answer(slot, entries.get(slot.key), is_down=is_down) for slot in rest]
+    verdicts = {key: slot.judge(entries.get(key)) for key, slot in unique.items()}
+    answers = {
+        key: Answer(entry.value, HIT, None)
+        for key, entry in entries.items()
+        if entry is not None and verdicts[key] is Verdict.FRESH
+    }
+    for key in answers:
+        report_read(unique[key], HIT)
+    if slots and slots[0].job._fetches_many:
+        missing = [slot for key, slot in unique.items() if verdicts[key] is Verdict.GONE]
+        answers |= yield from _fetch_many(missing, is_down)
+    rest = [slot for key, slot in unique.items() if key not in answers]
+    flows = [answer(s, entries.get(s.key), verdicts[s.key], is_down=is_down) for s in rest]
+    if flows:
         answers |= zip((slot.key for slot in rest), (yield All(flows)), strict=True)
     return [answers[slot.key] for slot in slots]
-
-
-def _read(slots: Sequence[Slot]) -> Flow[dict[str, Any]]:
-    if not slots:
-        return {}
-    alias = slots[0].alias
-    keys = list(dict.fromkeys(key for slot in slots for key in slot.keys()))
-    found: Mapping[str, Any] = yield Io(
-        lambda: outages.read(alias, state_for(alias).get_many, keys) or {},
-        state_for(alias).is_local,
-    )
-    entries = {}
-    for slot in slots:
-        entries[slot.key] = yield from slot.interpret(found)
-    return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +73,30 @@ class _Led:
 
     slot: Slot
     flight: Flight
-    claim: Claim
-    grant: Grant
+    errand: Errand
 
 
-def _fetch_many(slots: Iterable[Slot]) -> Flow[dict[str, Answer]]:
+def _fetch_many(slots: Iterable[Slot], is_down: bool) -> Flow[dict[str, Answer]]:
     """Fetch in one call what nobody else is fetching; the rest is for others to answer."""
-    wanted = [s for s in slots if _is_fetched_here(s)]
     flown: list[tuple[Slot, Flight]] = []
-    for slot in wanted:
+    for slot in filter(_is_fetched_here, slots):
         flight, is_leader = flights.join(slot.flight_key)
         if is_leader:
             flown.append((slot, flight))
+    answers: dict[str, Answer] = {}
     try:
-        led, answers = yield from _claim(flown)
+        led = yield from _claim(flown, answers, is_down)
         answers |= yield from _fetch(led)
     finally:
         for slot, flight in flown:
-            flights.leave(slot.flight_key, flight)
-            flight.land(Landing.RETRY)
+            _land(slot, flight, Landing.RETRY)
     return answers
+
+
+def _land(slot: Slot, flight: Flight, landing: Landing, cargo: Any = None) -> None:
+    # Who comes from now on must not be given what was fetched for those before.
+    flights.leave(slot.flight_key, flight)
+    flight.land(landing, cargo)
 
 
 def _is_fetched_here(slot: Slot) -> bool:
@@ -95,32 +104,38 @@ def _is_fetched_here(slot: Slot) -> bool:
     return job.should_missing_item_be_fetched_synchronously(*slot.args, **slot.kwargs)
 
 
-def _claim(flown: Sequence[tuple[Slot, Flight]]) -> Flow[tuple[list[_Led], dict[str, Answer]]]:
-    led: list[_Led] = []
-    answers: dict[str, Answer] = {}
-    if not flown:
-        return led, answers
+def _claim(
+    flown: Sequence[tuple[Slot, Flight]], answers: dict[str, Answer], is_down: bool
+) -> Flow[list[_Led]]:
+    """Claim what can be claimed; what somebody stored in the meantime becomes an answer."""
     claims = [Claim.new(State.RUNNING, slot.claim_ttl) for slot, _ in flown]
-    transactions = [
-        slot.begin_ops(claim, slot.claim_ttl, ABSENT)
-        for (slot, _), claim in zip(flown, claims, strict=True)
-    ]
+    pairs = list(zip(flown, claims, strict=True))
+    outcomes: Sequence[Outcome] | None = None
     try:
-        outcomes = yield flown[0][0].io(lambda state: state.apply_many(transactions))
+        if flown and not is_down:
+            outcomes = yield _begin_all(pairs)
     except CacheUnavailable:
-        return led, answers
-    for (slot, flight), claim, outcome in zip(flown, claims, outcomes, strict=True):
+        pass  # fetch without a grant
+    if outcomes is None:
+        return [_Led(slot, flight, Errand(claim, None)) for (slot, flight), claim in pairs]
+    led: list[_Led] = []
+    for ((slot, flight), claim), outcome in zip(pairs, outcomes, strict=True):
         if not outcome.applied:
             continue  # somebody else fetches it; the ordinary way of waiting is good enough
         grant = slot.grant(outcome)
-        entry = slot.entry_at(outcome, grant)
-        if entry is not None and slot.judge(entry) is Verdict.FRESH:
-            yield slot.release(grant)
+        entry = slot.entry_at(outcome, grant) if grant else None
+        if grant is not None and entry is not None and slot.judge(entry) is Verdict.FRESH:
+            yield from release_quietly(slot, grant)
             answers[slot.key] = Answer(entry.value, HIT, None)
         else:
             flight.lapses_at = time.monotonic() + slot.claim_ttl
-            led.append(_Led(slot, flight, claim, grant))
-    return led, answers
+            led.append(_Led(slot, flight, Errand(claim, grant)))
+    return led
+
+
+def _begin_all(pairs: Sequence[tuple[tuple[Slot, Flight], Claim]]) -> Io:
+    transactions = [slot.begin_ops(claim, slot.claim_ttl, ABSENT) for (slot, _), claim in pairs]
+    return pairs[0][0][0].io(lambda state: state.apply_many(transactions))
 
 
 def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
@@ -131,20 +146,20 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
         values = yield from _values(led)
     except Exception as exc:
         for item in led:
-            errand = Errand(item.claim, item.grant)
-            yield from failed(item.slot, errand, exc, time.perf_counter() - clock)
-            item.flight.land(Landing.ERROR, exc)
+            yield from failed(item.slot, item.errand, exc, time.perf_counter() - clock)
+            _land(item.slot, item.flight, Landing.ERROR, exc)
         raise
     except BaseException as exc:
-        for item in () if isinstance(exc, GeneratorExit) else led:
-            yield from release_quietly(item.slot, item.grant)
+        if not isinstance(exc, GeneratorExit):
+            for item in led:
+                yield from give_up(item.slot, item.errand)
         raise
     duration = time.perf_counter() - clock
     for item, value in zip(led, values, strict=True):
-        stored = yield from store(item.slot, item.grant, value, began, duration)
-        if stored is not Stored.OVERTAKEN:
-            item.flight.land(Landing.VALUE, value)
-        report_success(item.slot, Errand(item.claim, item.grant), duration, stored)
+        stored = yield from store(item.slot, item.errand, value, began, duration)
+        is_shared = stored is not Stored.OVERTAKEN
+        _land(item.slot, item.flight, Landing.VALUE if is_shared else Landing.RETRY, value)
+        report_success(item.slot, item.errand, duration, stored)
         report_read(item.slot, MISS)
     return {
         item.slot.key: Answer(value, MISS, True) for item, value in zip(led, values, strict=True)
@@ -154,7 +169,7 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
 def _values(led: Sequence[_Led]) -> Flow[Sequence[Any]]:
     job = led[0].slot.job
     calls = [item.slot.call for item in led]
-    values = list((yield Fetch(job.fetch_many, (calls,), {})))
+    values = list((yield Fetch(job.fetch_many, (calls,), {}, [item.flight for item in led])))
     if len(values) != len(calls):
         raise ValueError(f"fetch_many() gave {len(values)} values for {len(calls)} calls")
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -32,7 +33,7 @@ def set_value(slot: Slot, value: Any) -> Flow[None]:
     """
     forget_here(slot)
     try:
-        names = slot.tags() if slot.job.has_tags else ()
+        names = slot.tags() if slot.job._has_tags else ()
         stamps = {}
         if names:
             outcome = yield slot.transact(tags.ensured(names, slot.cache_ttl))
@@ -80,7 +81,7 @@ def _invalidate(slot: Slot, may_dispatch: bool) -> Flow[tuple[Claim | None, Entr
         if entry is not None and (left := slot.ttl_left(entry)) is not None and left <= 0:
             entry = None
         holder = Claim.parse(before.value(claim_key(slot.key)))
-        ttl = slot.claim_ttl + slot.job.dispatch_delay
+        ttl = slot.claim_ttl + slot.job._dispatch_delay
         claim = None
         if entry is not None and may_dispatch and not _is_pending(holder):
             claim = Claim.new(State.PENDING, ttl)
@@ -116,10 +117,9 @@ def refresh(slot: Slot) -> Flow[Fetched]:
     ttl = slot.claim_ttl
     claim = Claim.new(State.RUNNING, ttl)
     ops = slot.begin_ops(claim, ttl, expect=ANY)
-    try:
+    grant = None
+    with contextlib.suppress(CacheUnavailable):
         grant = slot.grant((yield slot.transact(ops)))
-    except CacheUnavailable:
-        grant = None
     return (yield from fetch_and_store(slot, Errand(claim, grant)))
 
 

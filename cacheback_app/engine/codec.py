@@ -40,9 +40,8 @@ UNORDERED = frozenset({"set", "frozenset", "dict"})
 MODEL = "model"
 """Tag of a model instance: its label, its primary key, and the alias of its database."""
 
-LARGEST_INT = 2**53 - 1
-"""Of the integers that are sent as numbers: others read them as doubles (RFC 7493, 2.2)."""
-
+# Beyond it, other people's JSON parsers read another integer (RFC 7493, section 2.2).
+_LARGEST_INT = 2**53 - 1
 # In JSON two lone surrogates in a row would come back as the one character that they spell.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Python's own stack allows a thousand frames; a level takes two of them here and one in ``json``.
@@ -110,7 +109,7 @@ def _is_plain(value: Any) -> bool:
     if cls is str:
         return bool(value.isascii() or not _SURROGATE.search(value))
     if cls is int:
-        return bool(-LARGEST_INT <= value <= LARGEST_INT)
+        return bool(-_LARGEST_INT <= value <= _LARGEST_INT)
     return cls is bool or value is None
 
 

@@ -9,14 +9,13 @@ from asgiref.sync import sync_to_async
 
 from cacheback_app import signals
 from cacheback_app.durations import seconds
-from cacheback_app.exceptions import CacheUnavailable, QueueError
+from cacheback_app.exceptions import QueueError
 
-from .claims import Claim, State, claim_key
+from .claims import Claim, State
 from .entry import Entry
 from .flow import Flow, Io, Step
 from .outages import log
 from .slot import Slot
-from .state import look, put
 
 if TYPE_CHECKING:
     from cacheback_app.queues import BaseQueue, RefreshCall
@@ -70,13 +69,5 @@ def report_unsent(slot: Slot, queue: str, exc: Exception) -> None:
 def abandon(slot: Slot, claim: Claim) -> Flow[None]:
     """Let nobody try again for ``error_backoff`` seconds, after ``claim`` could not be sent."""
     backoff = seconds(slot.job.error_backoff)
-    if not backoff:
-        return
-    key = claim_key(slot.key)
-    try:
-        before = yield slot.transact([look(key)])
-        if before.value(key) == str(claim):
-            failed = claim.moved(State.FAILED, backoff)
-            yield slot.transact([put(key, str(failed), backoff, expect=before.raw(key))])
-    except CacheUnavailable:
-        return
+    if backoff:
+        yield from slot.withdraw(claim, claim.moved(State.FAILED, backoff), backoff)

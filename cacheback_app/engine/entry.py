@@ -64,7 +64,7 @@ def unpack(packed: object) -> Entry | None:
         return None
     mark, fresh_until, value, fetched_at, duration, *rest = packed
     tags, invalidated_at = rest or (None, None)
-    numbers = (fresh_until, fetched_at, duration, invalidated_at or 0.0)
+    numbers = (fresh_until, fetched_at, duration, 0.0 if invalidated_at is None else invalidated_at)
     is_ours = isinstance(mark, str) and mark == MARK
     if not (is_ours and all(type(number) is float for number in numbers) and _are_tags(tags)):
         return None

@@ -65,7 +65,7 @@ def explain(slot: Slot) -> Flow[Explanation]:
         duration=None if entry is None else entry.duration,
         claimed_until=None if claim is None else claim.until,
         last_error=error if isinstance(error, str) else None,
-        tags=tuple((entry.tags if entry else None) or (slot.tags() if slot.job.has_tags else ())),
+        tags=tuple((entry.tags if entry else None) or (slot.tags() if slot.job._has_tags else ())),
     )
 
 

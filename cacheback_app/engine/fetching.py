@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -16,27 +15,18 @@ from django.dispatch import Signal
 from cacheback_app import signals
 from cacheback_app.conf import conf
 from cacheback_app.durations import seconds
-from cacheback_app.exceptions import CacheUnavailable
+from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
 
-from .claims import Claim, State, claim_key, error_key, lease_key
+from .claims import Claim, State, claim_key, error_key
 from .entry import Entry, unpack
 from .flights import Flight
-from .flow import Fetch, Flow
+from .flow import Fetch, Flow, StopIterationRaised
 from .near import near
-from .slot import ERROR_TTL, Grant, Slot
+from .outages import log
+from .slot import ERROR_TTL, Grant, Slot, Stored
 from .state import Op, drop, put, state_for
 
 logger = logging.getLogger("cacheback")
-
-
-class Stored(Enum):
-    """Whether a fetched value is there for others to read."""
-
-    YES = auto()
-    NO = auto()
-    """The cache is down, or the job did not want it stored."""
-    OVERTAKEN = auto()
-    """The key was set, invalidated or deleted while the fetch ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,7 @@ class Errand:
     is_background: bool = False
     keeps_claim: bool = False
     """Whether a failure keeps others from trying for ``error_backoff``."""
-    flight: Flight | None = None
+    flights: tuple[Flight, ...] = ()
     lag: float | None = None
 
 
@@ -65,16 +55,16 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     """Fetch, store, tell the signals; a failure is recorded and raised unchanged."""
     began, clock = time.time(), time.perf_counter()
     try:
-        value = yield Fetch(*slot.fetch(), errand.flight)
+        value = yield Fetch(*slot.fetch(), errand.flights)
     except Exception as exc:
         yield from failed(slot, errand, exc, time.perf_counter() - clock)
         raise
     except BaseException as exc:  # cancelled or interrupted, which is no failure of the upstream
-        if errand.grant is not None and not isinstance(exc, GeneratorExit):
-            yield from release_quietly(slot, errand.grant)
+        if not isinstance(exc, GeneratorExit):
+            yield from give_up(slot, errand)
         raise
     duration = time.perf_counter() - clock
-    stored = yield from store(slot, errand.grant, value, began, duration)
+    stored = yield from store(slot, errand, value, began, duration)
     report_success(slot, errand, duration, stored)
     return Fetched(value, stored)
 
@@ -91,37 +81,45 @@ def report_success(slot: Slot, errand: Errand, duration: float, stored: Stored) 
     )
 
 
-def store(
-    slot: Slot, grant: Grant | None, value: Any, began: float, duration: float
-) -> Flow[Stored]:
-    """Store ``value`` under ``grant`` and give the claim back, whatever happens.
+def store(slot: Slot, errand: Errand, value: Any, began: float, duration: float) -> Flow[Stored]:
+    """Store ``value`` under the errand's grant and give the claim back, whatever happens.
 
     :raises RuntimeError: when the write is verified and was lost.
     """
-    if grant is None:
+    if errand.grant is None:
         return Stored.NO
     try:
-        return (yield from _store(slot, grant, value, began, duration))
+        return (yield from _store(slot, errand, errand.grant, value, began, duration))
     except GeneratorExit:
         raise
     except BaseException as exc:
-        yield from release_quietly(slot, grant)
-        if isinstance(exc, CacheUnavailable):
-            return Stored.NO
-        raise
+        yield from release_quietly(slot, errand.grant)
+        if isinstance(exc, UnstorableValue):
+            log.warning(slot.path, "What %s returns cannot be cached: %s", slot.path, exc)
+        elif not isinstance(exc, CacheUnavailable):
+            raise
+        return Stored.NO
 
 
-def _store(slot: Slot, grant: Grant, value: Any, began: float, duration: float) -> Flow[Stored]:
+def _store(
+    slot: Slot, errand: Errand, grant: Grant, value: Any, began: float, duration: float
+) -> Flow[Stored]:
     entry = entry_for(slot, value, began, duration, grant.stamps)
     ttl = slot.ttl_left(entry)
     if not slot.job.should_cache(value) or (ttl is not None and ttl <= 0):
-        yield slot.release(grant)
+        yield slot.transact([_hold_back(slot, errand, grant)])
         return Stored.NO
-    if not (yield from slot.commit(grant, entry, ttl)):
-        return Stored.OVERTAKEN
+    stored = yield from slot.commit(grant, entry, ttl)
     near.remove(slot.flight_key)
-    yield from verify(slot)
-    return Stored.YES
+    if stored is Stored.YES:
+        yield from verify(slot)
+    return stored
+
+
+def give_up(slot: Slot, errand: Errand) -> Flow[None]:
+    """Let the next one try at once."""
+    if errand.grant is not None:
+        yield from release_quietly(slot, errand.grant)
 
 
 def release_quietly(slot: Slot, grant: Grant) -> Flow[None]:
@@ -147,7 +145,7 @@ def entry_for(
     ttl = slot.cache_ttl
     if ttl is not None:
         fresh_until = min(fresh_until, began + ttl)
-    return Entry(job.serialize(value), began, fresh_until, duration, stamps)
+    return Entry(job._to_cache(value), began, fresh_until, duration, stamps)
 
 
 def verify(slot: Slot) -> Flow[None]:
@@ -167,25 +165,29 @@ def verify(slot: Slot) -> Flow[None]:
 
 def failed(slot: Slot, errand: Errand, exc: Exception, duration: float) -> Flow[None]:
     """Tell everybody that a fetch raised, and let the next one try."""
-    report_failure(slot, exc, duration, background=errand.is_background)
+    cause = exc.args[0] if isinstance(exc, StopIterationRaised) else exc
+    report_failure(slot, cause, duration, background=errand.is_background)
     if errand.grant is None:
         return
     try:
-        outcome = yield slot.transact([_after_failure(slot, errand), drop(lease_key(slot.key))])
+        outcome = yield slot.transact([_hold_back(slot, errand, errand.grant)])
         if outcome.applied:
-            text = f"{type(exc).__name__}: {exc}"[:500]
+            text = f"{type(cause).__name__}: {cause}"[:500]
             yield slot.transact([put(error_key(slot.key), text, ERROR_TTL)])
     except CacheUnavailable:
         return
 
 
-def _after_failure(slot: Slot, errand: Errand) -> Op:
+def _hold_back(slot: Slot, errand: Errand, grant: Grant) -> Op:
+    """Return what ends a claim without a value: where there is one to serve, after a while.
+
+    The lease stays: another fetch that shares it may have better luck.
+    """
     backoff = seconds(slot.job.error_backoff)
-    assert errand.grant is not None
     if errand.keeps_claim and backoff:
         claim = errand.claim.moved(State.FAILED, backoff)
-        return put(claim_key(slot.key), str(claim), backoff, expect=errand.grant.claim)
-    return drop(claim_key(slot.key), expect=errand.grant.claim)
+        return put(claim_key(slot.key), str(claim), backoff, expect=grant.claim)
+    return drop(claim_key(slot.key), expect=grant.claim)
 
 
 def report_failure(slot: Slot, exc: Exception, duration: float, *, background: bool) -> None:

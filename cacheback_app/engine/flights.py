@@ -7,6 +7,7 @@ hands out the value when the cache is down, and hands a failure to everybody who
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import pickle
@@ -115,13 +116,16 @@ class Flight:
                 return
         callback()
 
-    def offer(self, do: Callable[[], Any]) -> Work:
-        """Return ``do`` as work that a thread waiting for this flight may take over."""
-        work = Work(do)
+    def remove_callback(self, callback: Callable[[], object]) -> None:
+        """Do not call ``callback`` any more."""
+        with self._changed, contextlib.suppress(ValueError):
+            self._callbacks.remove(callback)
+
+    def offer(self, work: Work) -> None:
+        """Let a thread that waits for this flight do ``work``."""
         with self._changed:
             self._work = work
             self._changed.notify()
-        return work
 
 
 class _Copies:

@@ -8,6 +8,7 @@ async callers real ``await`` points, and lets a test run any interleaving of sev
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 
-from .flights import Flight
+from .flights import Flight, Work
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
@@ -52,7 +53,12 @@ class Io(Step):
             return self.do()
         # Not sync_to_async: that would copy the caller's context, and with it Django's cache
         # connections, into another thread; and no user code can hold these threads up.
-        return await asyncio.get_running_loop().run_in_executor(_io_threads(), self.do)
+        done = asyncio.get_running_loop().run_in_executor(_io_threads(), self.do)
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])  # so that what undoes it comes after it
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,12 @@ class Pause(Step):
 
 @dataclass(frozen=True, slots=True)
 class Fetch(Step):
-    """A call of user code, sync or async, on behalf of ``flight``."""
+    """A call of user code, sync or async, on behalf of ``flights``."""
 
     fetch: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    flight: Flight | None = None
+    flights: Sequence[Flight] = ()
 
     def run(self) -> Any:
         if iscoroutinefunction(self.fetch):
@@ -85,12 +91,12 @@ class Fetch(Step):
     async def arun(self) -> Any:
         if iscoroutinefunction(self.fetch):
             return await self.fetch(*self.args, **self.kwargs)
-        if self.flight is None:
-            return await sync_to_async(self.run)()
         # Sync code runs in the thread that Django keeps for it (database connections live
-        # there). That thread may be busy with code that itself waits for this flight, so
-        # the work is on offer to whoever waits in a thread; see Flight.help().
-        work = self.flight.offer(self.run)
+        # there). That thread may be busy with code that itself waits for one of these flights,
+        # so the work is on offer to whoever waits for them in a thread.
+        work = Work(self.run)
+        for flight in self.flights:
+            flight.offer(work)
         await sync_to_async(work.do_once)()
         return work.result()
 
@@ -108,12 +114,19 @@ class Await(Step):
     async def arun(self) -> bool:
         loop = asyncio.get_running_loop()
         landed = asyncio.Event()
-        self.flight.add_callback(lambda: loop.call_soon_threadsafe(landed.set))
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it who waited
+                loop.call_soon_threadsafe(landed.set)
+
+        self.flight.add_callback(wake)
         try:
             async with asyncio.timeout(self.timeout):
                 await landed.wait()
         except TimeoutError:
             return False
+        finally:
+            self.flight.remove_callback(wake)
         return True
 
 
@@ -135,6 +148,15 @@ class All(Step):
         return results
 
 
+class StopIterationRaised(Exception):
+    """Carries a fetch's ``StopIteration`` through generators, which it would end (PEP 479)."""
+
+
+def carried(exc: BaseException) -> BaseException:
+    """Return ``exc`` in a form that may pass through generators."""
+    return StopIterationRaised(exc) if isinstance(exc, StopIteration) else exc
+
+
 def drive(flow: Flow[T]) -> T:
     """Run ``flow`` in this thread and return its result."""
     try:
@@ -143,9 +165,11 @@ def drive(flow: Flow[T]) -> T:
             try:
                 result = step.run()
             except BaseException as exc:
-                step = flow.throw(exc)
+                step = flow.throw(carried(exc))
             else:
                 step = flow.send(result)
+    except StopIterationRaised as exc:
+        raise exc.args[0] from None
     except StopIteration as stop:
         value: T = stop.value
         return value
@@ -159,9 +183,11 @@ async def adrive(flow: Flow[T]) -> T:
             try:
                 result = await step.arun()
             except BaseException as exc:
-                step = flow.throw(exc)
+                step = flow.throw(carried(exc))
             else:
                 step = flow.send(result)
+    except StopIterationRaised as exc:
+        raise exc.args[0] from None
     except StopIteration as stop:
         value: T = stop.value
         return value

@@ -19,6 +19,8 @@ _LONGEST_KEY = 200
 # Leaves room for ":#" and a digest.
 _LONGEST_PREFIX = 140
 _UNSAFE = re.compile("[^!-~]")
+# As ``ascii`` writes other blanks; a backslash of the user's own is doubled.
+_SPACE = r"\x20"
 
 
 def make(prefix: str, values: tuple[Any, ...], names: Sequence[str]) -> str:
@@ -36,7 +38,7 @@ def make(prefix: str, values: tuple[Any, ...], names: Sequence[str]) -> str:
         key = _simple(prefix, values)
         if key is not None:
             return key
-    texts = [_text(value, name) for value, name in zip(values, names, strict=False)]
+    texts = [_text(value, name) for value, name in zip(values, names, strict=True)]
     head = _head(prefix)
     key = f"{head}:{','.join(texts)}" if texts else head
     return key if len(key) <= _LONGEST_KEY else f"{head}:#{_digest(key)}"
@@ -48,27 +50,27 @@ def _simple(prefix: str, values: tuple[Any, ...]) -> str | None:
     One formatting operation writes all of them as :func:`_text` does one by one.
     """
     try:
-        key = _TEMPLATES[len(values)] % (_head(prefix), *values)
+        key = (_TEMPLATES[len(values)] % (_head(prefix), *values)).replace(" ", _SPACE)
     except (IndexError, ValueError):  # more arguments than that; an int of thousands of digits
         return None
-    return key if len(key) <= _LONGEST_KEY and " " not in key else None
+    return key if len(key) <= _LONGEST_KEY else None
 
 
-def remembered(make_key: Callable[..., str], skip: int = 1) -> Callable[..., str]:
+def remembered(make_key: Callable[..., str], skip: int) -> Callable[..., str]:
     """Return ``make_key`` with a memory of its last thousand results.
 
-    It remembers calls with positional scalars only, and so never takes one argument for another
-    that is equal to it: ``typed`` tells ``1`` from ``True``, but not ``(1,)`` from ``(True,)``.
+    It remembers calls with scalars only, and so never takes one argument for another that is
+    equal to it: ``typed`` tells ``1`` from ``True``, but not ``(1,)`` from ``(True,)``.
 
     :param skip: how many first arguments may be anything hashable.
     :raises TypeError: for any other call.
     """
 
     @lru_cache(maxsize=1024, typed=True)
-    def known(*args: Any) -> str:
-        if not _SCALARS.keys() >= set(map(type, args[skip:])):
+    def known(*args: Any, **kwargs: Any) -> str:
+        if not _SCALARS.issuperset(map(type, (*args[skip:], *kwargs.values()))):
             raise TypeError("only calls with scalars are remembered")
-        return make_key(*args)
+        return make_key(*args, **kwargs)
 
     return known
 
@@ -102,7 +104,7 @@ def _render(encoded: codec.Json) -> str:
         return _listed(map(_render, encoded))
     if type(encoded) is dict:
         return f"{encoded['t']}({_parts(encoded['t'], encoded['v'])})"
-    return _SCALARS[type(encoded)](encoded)
+    return ascii(encoded).replace(" ", _SPACE)
 
 
 def _parts(tag: str, parts: codec.Json) -> str:
@@ -116,21 +118,7 @@ def _listed(texts: Iterable[str]) -> str:
     return f"[{','.join(texts)}]"
 
 
-def _quoted(text: str) -> str:
-    return ascii(text).replace(" ", r"\x20")
-
-
-def _number(number: int) -> str:
-    # Python refuses to write numbers of thousands of digits in decimal.
-    return repr(number) if abs(number) < 10**_LONGEST_KEY else hex(number)
-
-
 # What most arguments are, and all that the leaves of an encoded value are.
-_SCALARS: dict[type, Callable[[Any], str]] = {
-    str: _quoted,
-    int: _number,
-    bool: repr,
-    type(None): repr,
-}
+_SCALARS = frozenset({str, int, bool, type(None)})
 
 _TEMPLATES = tuple(":".join(("%s", ",".join(["%a"] * n))) if n else "%s" for n in range(9))

@@ -6,19 +6,20 @@ import logging
 import pickle
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from django.core.cache import InvalidCacheBackendError
 from django.core.exceptions import ImproperlyConfigured
 
 from cacheback_app import signals
 from cacheback_app.conf import conf
-from cacheback_app.exceptions import CacheUnavailable
+from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
+
+from .state import State
 
 logger = logging.getLogger("cacheback")
 
-K = TypeVar("K")
 T = TypeVar("T")
 
 # What unpickling foreign or outdated bytes raises. No driver reports an outage with these.
@@ -33,6 +34,7 @@ UNDECODABLE = (
     TypeError,
     ValueError,
 )
+DRIVERS = {"redis", "django_redis", "pymemcache", "pylibmc"}
 MISCONFIGURED = (ImproperlyConfigured, InvalidCacheBackendError)
 
 
@@ -70,6 +72,8 @@ def guarded(alias: str, do: Callable[[], T]) -> T:
     """
     try:
         return do()
+    except UnstorableValue:
+        raise
     except Exception as exc:
         handle(alias, exc)
         raise CacheUnavailable(f"the cache {alias!r} failed: {type(exc).__name__}") from exc
@@ -82,23 +86,53 @@ def handle(alias: str, exc: Exception) -> None:
     report(alias, exc)
 
 
-def read(alias: str, get: Callable[[K], T], key: K) -> T | None:
-    """Return what ``get(key)`` does; None when that can't be decoded.
+def read(alias: str, state: State, keys: Sequence[str]) -> dict[str, Any]:
+    """Return what is stored at ``keys``, without what is missing or can't be decoded.
 
     :raises CacheUnavailable: as :func:`guarded` does.
     """
-    return guarded(alias, lambda: _decoded(get, key))
+    return guarded(alias, lambda: _values(state, keys))
 
 
-def _decoded(get: Callable[[K], T], key: K) -> T | None:
+def _values(state: State, keys: Sequence[str]) -> dict[str, Any]:
+    if len(keys) > 1:
+        try:
+            return state.get_many(keys)
+        except Exception as exc:
+            if is_outage(state, exc):
+                raise
+    # There is but one, or one of them cannot be decoded and there is no telling which.
+    return {key: _value(state, key) for key in keys}
+
+
+def _value(state: State, key: str) -> Any:
     try:
-        return get(key)
-    except UNDECODABLE:
+        return state.get(key)
+    except Exception as exc:
+        if is_outage(state, exc):
+            raise
         return None
+
+
+def is_outage(state: State, exc: Exception) -> bool:
+    """Return whether ``exc``, raised by a read, means that the cache failed.
+
+    Otherwise what was read could not be decoded, and that may raise anything. A backend that
+    answers another question at that moment has not failed.
+    """
+    if isinstance(exc, UNDECODABLE):
+        return False
+    if isinstance(exc, OSError) or type(exc).__module__.partition(".")[0] in DRIVERS:
+        return True
+    try:
+        state.get("cacheback.probe")
+    except Exception:
+        return True
+    return False
 
 
 def report(alias: str, exc: Exception) -> None:
     """Signal that the cache ``alias`` failed, and log it once per interval."""
-    signals.cache_failed.send(sender=None, alias=alias, exception=exc)
+    signals.cache_failed.send_robust(sender=None, alias=alias, exception=exc)
     log.warning(alias, "The cache %r failed (%s); going on without it", alias, type(exc).__name__)
     logger.debug("The cache %r failed", alias, exc_info=exc)

@@ -34,10 +34,11 @@ def judge(
     :param beta: XFetch's beta, None to never refresh early.
     :param draw: a uniform random number in (0, 1], used by XFetch.
     """
-    if entry is None or (ttl is not None and now >= entry.fetched_at + ttl):
+    if entry is None:
         return Verdict.GONE
-    if entry.fresh_until <= now:
-        return Verdict.STALE
+    if not entry.fresh_until > now:  # and so is what is not a number
+        is_gone = ttl is not None and not now < entry.fetched_at + ttl
+        return Verdict.GONE if is_gone else Verdict.STALE
     if beta is not None and is_early(entry, now, beta, draw):
         return Verdict.EARLY
     return Verdict.FRESH

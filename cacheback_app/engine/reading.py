@@ -14,15 +14,15 @@ from cacheback_app.exceptions import CacheUnavailable, QueueError
 from . import outages, policy
 from .claims import Claim, State, claim_key
 from .dispatching import abandon, hand_over
-from .entry import Entry
-from .fetching import Errand, Fetched, Stored, fetch_and_store, release_quietly
+from .entry import Entry, unpack
+from .fetching import Errand, Fetched, fetch_and_store, release_quietly
 from .flights import Flight, Landing, flights
 from .flow import Await, Flow, Pause
 from .near import near
 from .policy import Verdict
 from .refreshing import Work, refresh_claimed
-from .slot import Grant, Slot
-from .state import ABSENT, put
+from .slot import Grant, Slot, Stored
+from .state import ABSENT, drop, look, put, state_for
 from .status import HIT, MISS, STALE
 
 
@@ -68,20 +68,23 @@ def answer_found(slot: Slot, found: Mapping[str, Any]) -> Flow[Answer]:
     return (yield from answer(slot, entry))
 
 
-def answer_outage(slot: Slot, exc: Exception) -> Flow[Answer]:
+def answer_error(slot: Slot, exc: Exception) -> Flow[Answer]:
     """As :func:`get`, when reading raised ``exc``."""
-    is_down = not isinstance(exc, outages.UNDECODABLE)
+    is_down = outages.is_outage(state_for(slot.alias), exc)
     if is_down:
         outages.handle(slot.alias, exc)
     return (yield from answer(slot, None, is_down=is_down))
 
 
-def answer(slot: Slot, entry: Entry | None, *, is_down: bool = False) -> Flow[Answer]:
+def answer(
+    slot: Slot, entry: Entry | None, verdict: Verdict | None = None, *, is_down: bool = False
+) -> Flow[Answer]:
     """As :func:`get`, for an entry that was read.
 
+    :param verdict: of the entry, if it was judged already.
     :param is_down: whether the cache failed, so that nothing is claimed, dispatched or stored.
     """
-    verdict = slot.judge(entry)
+    verdict = verdict or slot.judge(entry)
     if entry is None or verdict is Verdict.GONE:
         found = yield from _missing(slot, is_down)
     elif verdict is Verdict.STALE:
@@ -217,22 +220,23 @@ def _fly(
         if isinstance(won, _TimedOut):
             return won
         grant = won
-    errand = Errand(claim, grant, keeps_claim=stale is not None, flight=flight)
+    errand = Errand(claim, grant, keeps_claim=stale is not None, flights=(flight,))
     return (yield from fetch_and_store(slot, errand))
 
 
 def _begin(
     slot: Slot, flight: Flight, claim: Claim, ttl: float, stale: Entry | None, deadline: float
-) -> Flow[Grant | Entry | _TimedOut]:
+) -> Flow[Grant | Entry | _TimedOut | None]:
     """Claim the key, waiting while another process holds it; or return what that one stored."""
     expect: Any = ABSENT
     for _ in range(_ATTEMPTS):
-        outcome = yield slot.transact(slot.begin_ops(claim, ttl, expect))
+        outcome = yield from slot.take(claim, slot.begin_ops(claim, ttl, expect))
         if outcome.applied:
             flight.lapses_at = time.monotonic() + ttl
             grant = slot.grant(outcome)
-            entry = slot.entry_at(outcome, grant)
-            if entry is None or slot.judge(entry) not in (Verdict.FRESH, Verdict.EARLY):
+            entry = slot.entry_at(outcome, grant) if grant else None
+            is_fresh = slot.judge(entry) in (Verdict.FRESH, Verdict.EARLY)
+            if grant is None or entry is None or not is_fresh:
                 return grant
             yield from release_quietly(slot, grant)
             return entry
@@ -272,16 +276,27 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
 
     Return the value when the queue could not be reached and it was fetched here instead.
     """
-    ttl = slot.claim_ttl + slot.job.dispatch_delay
+    ttl = slot.claim_ttl + slot.job._dispatch_delay
     claim = Claim.new(State.PENDING, ttl)
     try:
-        ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT)]
-        outcome = yield slot.transact(ops)
+        ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT), look(slot.key)]
+        outcome = yield from slot.take(claim, ops)
+        if not outcome.applied:
+            return None
+        if _is_newer(unpack(outcome.value(slot.key)), entry):
+            # Another refresh was dispatched and done since this reader read.
+            raw = outcome.raw(claim_key(slot.key))
+            yield slot.transact([drop(claim_key(slot.key), expect=raw)])
+            return None
     except CacheUnavailable:
         return None
-    if not outcome.applied:
-        return None
     return (yield from send(slot, claim, entry, ttl))
+
+
+def _is_newer(there: Entry | None, seen: Entry | None) -> bool:
+    if there is None or there.invalidated_at is not None:
+        return False
+    return seen is None or there.fetched_at > seen.fetched_at
 
 
 def send(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow[Fetched | None]:

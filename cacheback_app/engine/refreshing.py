@@ -66,7 +66,7 @@ def _needless(slot: Slot, work: Work, holder: Claim | None, entry: Entry | None)
     return None
 
 
-def _fetch(slot: Slot, work: Work, mine: Claim, grant: Grant) -> Flow[Fetched]:
+def _fetch(slot: Slot, work: Work, mine: Claim, grant: Grant | None) -> Flow[Fetched]:
     errand = Errand(mine, grant, is_background=work.is_background, keeps_claim=True, lag=work.lag)
     return (yield from fetch_and_store(slot, errand))
 

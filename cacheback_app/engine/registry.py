@@ -40,6 +40,14 @@ def register(path: str, target: Target) -> None:
         _targets[path] = target
 
 
+def is_known(path: str, job: Job) -> bool:
+    """Return whether a worker that looks for ``path`` finds what ``job`` is."""
+    target = _targets.get(path)
+    if target is None or isinstance(target, type):
+        return target is not None
+    return type(target.job) is type(job)
+
+
 def find(path: str) -> Target:
     """Return the job class or decorated function at ``path``, importing its module if need be.
 

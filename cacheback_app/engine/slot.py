@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cacheback_app.durations import seconds
+from cacheback_app.exceptions import CacheUnavailable
 
 from . import outages, tags
 from .claims import Claim, claim_key, error_key, lease_key, new_token
@@ -50,6 +53,16 @@ class Grant:
     """The tags' stamps when the fetch began."""
 
 
+class Stored(Enum):
+    """Whether a fetched value is there for others to read."""
+
+    YES = auto()
+    NO = auto()
+    """The cache is down, or the job did not want it stored."""
+    OVERTAKEN = auto()
+    """The key was set, invalidated or deleted while the fetch ran, or one of its tags was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where one call of one job is cached."""
@@ -62,7 +75,7 @@ class Slot:
     @property
     def alias(self) -> str:
         """The alias in ``CACHES``."""
-        return self.job.alias
+        return self.job._alias
 
     @property
     def call(self) -> Call:
@@ -72,7 +85,7 @@ class Slot:
     @property
     def path(self) -> str:
         """The job's name in logs and metrics."""
-        return self.job.path_of(self.args)
+        return self.job._path_for(self.args)
 
     @property
     def flight_key(self) -> tuple[str, str]:
@@ -111,7 +124,7 @@ class Slot:
 
     def fetch(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """Return the user's function and its arguments."""
-        return self.job.bound_fetch(self.args, dict(self.kwargs))
+        return self.job._bound_fetch(self.args, dict(self.kwargs))
 
     # Reading
 
@@ -123,7 +136,7 @@ class Slot:
 
     def keys(self) -> list[str]:
         """The keys that a reader needs: the entry's and its tags'."""
-        return [self.key, *map(tags.tag_key, self.tags() if self.job.has_tags else ())]
+        return [self.key, *map(tags.tag_key, self.tags() if self.job._has_tags else ())]
 
     def read(self) -> Flow[Entry | None]:
         """Read the entry; one that a tag has overtaken comes back marked stale, or not at all.
@@ -138,25 +151,42 @@ class Slot:
         return Io(self._read, state_for(self.alias).is_local)
 
     def _read(self) -> Mapping[str, Any]:
-        state = state_for(self.alias)
-        if self.job.has_tags:
-            return outages.read(self.alias, state.get_many, self.keys()) or {}
-        return {self.key: outages.read(self.alias, state.get, self.key)}
+        return outages.read(self.alias, state_for(self.alias), self.keys())
 
     def interpret(self, found: Mapping[str, Any]) -> Flow[Entry | None]:
         """Return the entry among what was ``found``, judged by its tags and readable by its job."""
         entry = unpack(found.get(self.key))
         if entry is None:
             return None
-        known = self.tags() if self.job.has_tags else ()
+        known = self.tags() if self.job._has_tags else ()
         other = [tags.tag_key(tag) for tag in entry.tags or () if tag not in known]
         if other:  # tagged so by an earlier version of the job
             found = {**found, **(yield self.io(lambda state: state.get_many(other)))}
         if known or other:
             entry = overtaken(entry, tags.stamps_now({*known, *(entry.tags or ())}, found))
-        return self.job.readable(entry)
+        return self.job._readable(entry)
 
     # Transactions
+
+    def take(self, claim: Claim, ops: Sequence[Op]) -> Flow[Outcome]:
+        """Apply ``ops``, which take ``claim``; who is cancelled meanwhile does not keep it."""
+        try:
+            outcome: Outcome = yield self.transact(ops)
+        except BaseException as exc:
+            if not isinstance(exc, (Exception, GeneratorExit)):
+                yield from self.withdraw(claim)
+            raise
+        return outcome
+
+    def withdraw(self, claim: Claim, instead: Claim | None = None, ttl: float = 0.0) -> Flow[None]:
+        """Take back a claim, if it is there, or put another state of it in its place."""
+        key = claim_key(self.key)
+        with contextlib.suppress(CacheUnavailable):
+            before = yield self.transact([look(key)])
+            if before.value(key) == str(claim):
+                raw = before.raw(key)
+                change = put(key, str(instead), ttl, expect=raw) if instead else drop(key, raw)
+                yield self.transact([change])
 
     def begin_ops(self, claim: Claim, ttl: float, expect: Any) -> list[Op]:
         """Return what takes ``claim`` and the lease, and reads all that a fetcher must know."""
@@ -164,12 +194,14 @@ class Slot:
             put(claim_key(self.key), str(claim), ttl, expect=expect, look=True),
             look(self.key),
             ensure(lease_key(self.key), new_token(), max(LEASE_TTL, 10 * ttl)),
-            *tags.ensured(self.tags() if self.job.has_tags else (), self.cache_ttl),
+            *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
 
-    def grant(self, outcome: Outcome) -> Grant:
-        """Return what an applied :meth:`begin_ops` gave."""
-        names = self.tags() if self.job.has_tags else ()
+    def grant(self, outcome: Outcome) -> Grant | None:
+        """Return what an applied :meth:`begin_ops` gave: nothing by a cache that keeps nothing."""
+        if outcome.value(lease_key(self.key)) is None:
+            return None
+        names = self.tags() if self.job._has_tags else ()
         return Grant(
             outcome.raw(claim_key(self.key)),
             outcome.raw(lease_key(self.key)),
@@ -181,7 +213,7 @@ class Slot:
         entry = unpack(outcome.value(self.key))
         if entry is not None and (entry.tags or grant.stamps):
             entry = overtaken(entry, {**dict.fromkeys(entry.tags or ()), **grant.stamps})
-        return self.job.readable(entry)
+        return self.job._readable(entry)
 
     def store_ops(self, entry: Entry, ttl: float | None) -> list[Op]:
         """Return what stores ``entry`` and ends every claim, lease and error of the key."""
@@ -191,20 +223,29 @@ class Slot:
         """Return what ends every claim, lease and error of the key."""
         return [drop(key(self.key)) for key in (claim_key, lease_key, error_key)]
 
-    def commit(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[bool]:
-        """Store what was fetched under ``grant``; return False when something overtook it."""
+    def commit(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[Stored]:
+        """Store what was fetched under ``grant``, unless something overtook it."""
+        looks = [look(tags.tag_key(tag)) for tag in grant.stamps]
         outcome = yield self.transact(
             [
                 drop(lease_key(self.key), expect=grant.lease),
                 drop(claim_key(self.key), expect=grant.claim),
                 put(self.key, entry.pack(), ttl),
                 drop(error_key(self.key)),
+                *looks,
             ]
         )
-        return outcome.applied or (yield from self._commit_late(grant, entry, ttl))
+        if not outcome.applied:
+            return (yield from self._commit_late(grant, entry, ttl))
+        # An entry whose tag was invalidated meanwhile is stored, and stale for every reader.
+        is_current = tags.stamps(grant.stamps, outcome.value) == grant.stamps
+        return Stored.YES if is_current else Stored.OVERTAKEN
 
-    def _commit_late(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[bool]:
-        """Store after the claim lapsed, unless the lease is gone or a newer value is there."""
+    def _commit_late(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[Stored]:
+        """Store after the claim lapsed, unless the lease is gone or a newer value is there.
+
+        The flight of the fetch lapsed with the claim, so nobody who came later waits for it.
+        """
         while True:
             found = yield self.transact(
                 [look(lease_key(self.key)), look(claim_key(self.key)), look(self.key)]
@@ -213,7 +254,7 @@ class Slot:
             is_overtaken = found.raw(lease_key(self.key)) != grant.lease
             if is_overtaken or (there is not None and there.fetched_at > entry.fetched_at):
                 yield self.release(grant)
-                return False
+                return Stored.OVERTAKEN
             outcome = yield self.transact(
                 [
                     look(lease_key(self.key), expect=grant.lease),
@@ -223,7 +264,7 @@ class Slot:
             )
             if outcome.applied:
                 yield self.release(grant)
-                return True
+                return Stored.YES
 
     def release(self, grant: Grant) -> Io:
         """Return the step that gives the claim back if it is still one's own."""

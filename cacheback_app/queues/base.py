@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -49,8 +50,11 @@ class BaseQueue(ABC):
 
     @property
     def takes_time(self) -> bool:
-        """Whether :meth:`enqueue` talks to a server, so that no request should wait for it."""
-        return False
+        """Whether :meth:`enqueue` talks to a server, so that no request should wait for it.
+
+        One background thread calls it then. By default that is so but for queues in this process.
+        """
+        return not self.in_process
 
     @property
     def name(self) -> str:
@@ -63,6 +67,10 @@ class BaseQueue(ABC):
 
         Any error that is raised means that the call was not enqueued.
         """
+
+    def bind(self, call: RefreshCall) -> Callable[[], None]:
+        """Return what enqueues ``call``, to be called in another thread."""
+        return partial(self.enqueue, call)
 
     def send(self, call: RefreshCall) -> None:
         """Enqueue ``call`` without holding a request up.
@@ -103,7 +111,7 @@ def queue_class(name: str) -> type[BaseQueue]:
     """
     try:
         found = import_string(BUILT_IN.get(name, name))
-    except ImportError as exc:
+    except (ImportError, AttributeError, TypeError) as exc:
         raise ImproperlyConfigured(
             f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}"
         ) from exc

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.signing import BadSignature, Signer
@@ -54,7 +55,14 @@ class RefreshCall:
     local: Slot | None = field(default=None, compare=False, repr=False)
     """For queues in this process: the slot itself, whatever its job and arguments are."""
 
-    _SIGNED: ClassVar[tuple[str, ...]] = ("job", "key", "claim", "payload", "seen", "sent_at")
+    _SIGNED: ClassVar[Mapping[str, tuple[type, ...]]] = {
+        "job": (str,),
+        "key": (str,),
+        "claim": (str,),
+        "payload": (dict,),
+        "seen": (float, int, NoneType),
+        "sent_at": (float, int),
+    }
 
     @classmethod
     def of(
@@ -64,15 +72,18 @@ class RefreshCall:
 
         :raises QueueError: when it cannot be written down for ``queue``.
         """
-        path, args, rebuild = slot.job.describe(slot.args)
+        path, args, rebuild = slot.job._describe(slot.args)
         local = slot if queue.in_process else None
-        if local is None and not registry.is_importable(path):
-            raise JobNotImportable(f"{path} cannot be imported by a worker; define it in a module")
+        if local is None and not registry.is_known(path, slot.job):
+            raise JobNotImportable(
+                f"a worker would not find {path}: define it at the top of a module, and decorate"
+                " functions with @cacheback"
+            )
         try:
             payload = {
-                "args": codec.dump(args),
-                "kwargs": codec.dump(dict(slot.kwargs)),
-                "rebuild": codec.dump(rebuild),
+                "args": codec.dump(args, "args"),
+                "kwargs": codec.dump(dict(slot.kwargs), "kwargs"),
+                "rebuild": codec.dump(rebuild, "init arguments"),
             }
         except TypeError as exc:
             if local is None:
@@ -110,6 +121,8 @@ class RefreshCall:
             _signer().unsign(signed)
         except (BadSignature, KeyError, TypeError, ValueError, RecursionError) as exc:
             raise MalformedCall("this is not a refresh call of this site") from exc
+        if not all(isinstance(body[name], kinds) for name, kinds in cls._SIGNED.items()):
+            raise MalformedCall("a refresh call of another version of this package")
         return cls(**body, expires=0.0)
 
     # As a refresh
@@ -149,12 +162,13 @@ class RefreshCall:
         """
         if self.local is not None and not self.payload:
             return self.local
-        args, kwargs, rebuild = (codec.load(self.payload[n]) for n in ("args", "kwargs", "rebuild"))
-        if self.local is not None:
-            first = self.local.args[: len(self.local.args) - len(args)]
-            return Slot(self.local.job, self.key, (*first, *args), kwargs)
         try:
-            job, first = registry.find(self.job).rebuild(**rebuild)
+            parts = ("args", "kwargs", "rebuild")
+            args, kwargs, rebuild = (codec.load(self.payload[part]) for part in parts)
+            if self.local is not None:
+                first = self.local.args[: len(self.local.args) - len(args)]
+                return Slot(self.local.job, self.key, (*first, *args), kwargs)
+            job, first = registry.find(self.job)._rebuild(**rebuild)
             return Slot(job, self.key, (*first, *args), kwargs)
         except (TypeError, ValueError, KeyError) as exc:
             raise MalformedCall(f"{self.job} cannot be rebuilt: {exc}") from exc

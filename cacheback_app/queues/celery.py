@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from celery import current_app
@@ -21,7 +23,7 @@ class CeleryQueue(BaseQueue):
 
     @property
     def takes_time(self) -> bool:
-        """Always, unless Celery is told to run tasks in place (in tests)."""
+        """Whether Celery sends messages: unless it is told to run tasks in place, in tests."""
         return not current_app.conf.task_always_eager
 
     # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
@@ -34,10 +36,18 @@ class CeleryQueue(BaseQueue):
     }
 
     def enqueue(self, call: RefreshCall) -> None:
+        self.bind(call)()
+
+    def bind(self, call: RefreshCall) -> Callable[[], None]:
         from cacheback_app.tasks import refresh_cache
 
+        # Which Celery app is the current one depends on the thread.
+        return partial(self._publish, current_app.tasks[refresh_cache.name], call)
+
+    def _publish(self, task: Any, call: RefreshCall) -> None:
         options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
+        options["serializer"] = "json"  # whatever the site uses for tasks of its own
         options.setdefault("expires", call.expires)
         # Arguments may be private; what Celery's events and logs show is the job.
         options["kwargsrepr"] = repr({"job": call.job})
-        refresh_cache.apply_async(kwargs={"message": call.message()}, **options)
+        task.apply_async(kwargs={"message": call.message()}, **options)

@@ -33,6 +33,11 @@ class DjangoTasksQueue(BaseQueue):
     supports_delay = True
     supports_priority = True
 
+    @property
+    def takes_time(self) -> bool:
+        """Never: a task of the database belongs to the caller's transaction."""
+        return False
+
     def enqueue(self, call: RefreshCall) -> None:
         options = dict(call.options)
         if "queue" in options:

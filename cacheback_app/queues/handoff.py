@@ -7,10 +7,15 @@ and after a failure, they wait for the outcome, but never longer than :data:`PAT
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections
 
 from cacheback_app.exceptions import QueueError
 
@@ -18,12 +23,33 @@ from .base import BaseQueue
 from .call import RefreshCall
 from .pool import BoundedPool
 
-PATIENCE = 0.25
-"""Seconds that a caller waits for a broker of which it does not know that it answers."""
+PATIENCE = 0.2
+"""Seconds that a caller waits for a broker of which it does not know that it answers: with what
+else it has to do, it loses less than a quarter of a second."""
+
+LULL = 0.003
+LONGEST_WAIT = 0.1
+"""Making a message is Python, and would take the interpreter from the request that has just gone
+on. So the publisher waits until no message was handed over for a moment, but not for long."""
 
 RETRY_AFTER = 5.0
 """Seconds for which a broker that failed is left alone, so that a page with forty stale values
 loses a quarter of a second to an outage, not ten."""
+
+
+@dataclass(eq=False)
+class _Sending:
+    """One message on its way to the broker."""
+
+    queue: BaseQueue
+    call: RefreshCall
+    enqueue: Callable[[], None]
+    is_trusted: bool
+    """Whether the caller went on without waiting."""
+    handed_over: float = field(default_factory=time.monotonic)
+    outcome: Future[None] = field(default_factory=Future)
+    since: float = math.inf
+    """Monotonic time at which the broker was first spoken to."""
 
 
 class Handoff:
@@ -39,8 +65,9 @@ class Handoff:
     def reset(self) -> None:
         """Forget what is known of the broker."""
         self._answers = False
-        self._busy_since: float | None = None
+        self._sending: _Sending | None = None
         self._down_until = 0.0
+        self._last_handed_over = 0.0
 
     def send(self, queue: BaseQueue, call: RefreshCall) -> None:
         """Publish ``call`` in the background.
@@ -49,20 +76,25 @@ class Handoff:
         """
         if time.monotonic() < self._down_until:
             raise QueueError("it failed a moment ago")
-        is_trusted = self._answers and not self._is_stuck()
-        outcome: Future[None] = Future()
-        if not self._pool.submit(lambda: self._publish(queue, call, outcome, is_trusted)):
+        if self._hangs_for(RETRY_AFTER):
+            # A connection that died without a word: a timeout may take hours, or never come.
+            self._pool.renew()
+            self._sending = None
+        is_trusted = self._answers and not self._hangs_for(PATIENCE)
+        sending = _Sending(queue, call, queue.bind(call), is_trusted)
+        self._last_handed_over = sending.handed_over
+        if not self._pool.submit(lambda: self._publish(sending)):
             raise QueueError("too many messages wait to be sent")
         if not is_trusted:
-            self._await(outcome)
+            self._await(sending.outcome)
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until everything was handed to the broker; return whether it was."""
         return self._pool.drain(timeout)
 
-    def _is_stuck(self) -> bool:
-        since = self._busy_since
-        return since is not None and time.monotonic() - since > PATIENCE
+    def _hangs_for(self, seconds: float) -> bool:
+        sending = self._sending
+        return sending is not None and time.monotonic() - sending.since > seconds
 
     def _await(self, outcome: Future[None]) -> None:
         try:
@@ -75,22 +107,32 @@ class Handoff:
         except Exception as exc:
             raise QueueError(f"{type(exc).__name__}: {exc}") from exc
 
-    def _publish(
-        self, queue: BaseQueue, call: RefreshCall, outcome: Future[None], is_trusted: bool
-    ) -> None:
-        self._busy_since = time.monotonic()
+    def _publish(self, sending: _Sending) -> None:
+        if sending.is_trusted:
+            self._wait_for_lull(sending)
+        self._sending = sending
+        sending.since = time.monotonic()
         try:
-            queue.enqueue(call)
+            sending.enqueue()
         except Exception as exc:
-            self._fail()
-            outcome.set_exception(exc)
-            if is_trusted:  # the caller has gone on; do for it what it would have done
-                call.not_sent(queue, exc)
+            if self._sending is sending:  # or a hung one was given up, and another speaks by now
+                self._fail()
+            sending.outcome.set_exception(exc)
+            if sending.is_trusted:  # the caller has gone on; do for it what it would have done
+                sending.call.not_sent(sending.queue, exc)
         else:
             self._answers, self._down_until = True, 0.0
-            outcome.set_result(None)
+            sending.outcome.set_result(None)
         finally:
-            self._busy_since = None
+            if self._sending is sending:
+                self._sending = None
+            close_old_connections()  # a queue or a fallback may have opened some
+
+    def _wait_for_lull(self, sending: _Sending) -> None:
+        while (now := time.monotonic()) - self._last_handed_over < LULL:
+            if now - sending.handed_over > LONGEST_WAIT:
+                break
+            time.sleep(LULL)
 
     def _fail(self) -> None:
         self._answers = False

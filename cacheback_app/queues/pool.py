@@ -6,6 +6,7 @@ Not ``concurrent.futures``: its backlog has no bound, and at exit it waits for e
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import queue
@@ -33,7 +34,9 @@ class BoundedPool:
         self.dropped = 0
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
-        atexit.register(self._drain_at_exit)
+        # Before concurrent.futures closes shop, which fetches may use (async ones do), and which
+        # it does before atexit's turn.
+        getattr(threading, "_register_atexit", atexit.register)(self._drain_at_exit)
 
     def _reset(self) -> None:
         # A forked child has the parent's backlog, but none of its threads.
@@ -62,6 +65,14 @@ class BoundedPool:
                 self._tasks.all_tasks_done.wait(left)
         return True
 
+    def renew(self) -> None:
+        """Leave threads that hang to themselves, and what waits for them to new ones."""
+        waiting = self._tasks
+        self._reset()
+        with contextlib.suppress(queue.Empty):
+            while self.submit(waiting.get_nowait()):
+                waiting.task_done()
+
     def _start_thread(self) -> None:
         with self._lock:
             if len(self._threads) >= min(self._limit, self._tasks.unfinished_tasks):
@@ -74,7 +85,7 @@ class BoundedPool:
             thread.start()
 
     def _work(self, tasks: queue.Queue[Task]) -> None:
-        while True:
+        while tasks is self._tasks:
             task = tasks.get()
             try:
                 task()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -16,15 +16,13 @@ from .call import RefreshCall
 
 
 class RQQueue(BaseQueue):
-    """Enqueues :func:`refresh`. ``queue`` in a job's ``task_options`` names one of ``RQ_QUEUES``;
-    ``countdown`` needs a scheduler; other options go to ``Queue.enqueue``."""
+    """Enqueues :func:`refresh`.
+
+    ``queue`` in a job's ``task_options`` names one of ``RQ_QUEUES``, and ``countdown`` needs RQ's
+    scheduler. Other options are those of ``Queue.create_job``; ``priority`` means nothing here.
+    """
 
     supports_delay = True
-
-    @property
-    def takes_time(self) -> bool:
-        """Always: it is Redis that takes the job."""
-        return True
 
     def __init__(self) -> None:
         try:
@@ -36,19 +34,29 @@ class RQQueue(BaseQueue):
         self._get_queue = django_rq.get_queue
 
     def enqueue(self, call: RefreshCall) -> None:
-        options = dict(call.options)
+        options = {
+            "ttl": math.ceil(call.expires),
+            "description": f"refresh {call.path}",
+            **({"result_ttl": 0} if conf.task_ignore_result else {}),
+            # RQ's own default is a year, which a broken upstream fills.
+            "failure_ttl": 24 * 60 * 60,
+            **call.options,
+        }
         queue = self._get_queue(options.pop("queue", "default"))
         countdown = options.pop("countdown", None)
-        options.setdefault("ttl", math.ceil(call.expires))
-        options.setdefault("result_ttl", 0 if conf.task_ignore_result else None)
-        options.setdefault("description", f"refresh {call.job}")
-        message = call.message()
+        options.pop("priority", None)
+        # create_job() refuses what it does not know; enqueue() would hand it to the function.
+        job = queue.create_job(refresh, args=(call.message(),), **options)
         if countdown:
-            queue.enqueue_in(timedelta(seconds=countdown), refresh, message, **options)
+            queue.schedule_job(job, datetime.now(UTC) + timedelta(seconds=countdown))
         else:
-            queue.enqueue(refresh, message, **options)
+            queue.enqueue_job(job)
 
 
 def refresh(message: Mapping[str, Any]) -> bool:
     """Refresh what ``message`` names; RQ marks the job failed when the fetch raises."""
-    return RefreshCall.from_message(message).run()
+    from rq import get_current_job
+
+    job = get_current_job()
+    is_retry = job is not None and bool(job.number_of_retries)
+    return RefreshCall.from_message(message).run(is_retry=is_retry)

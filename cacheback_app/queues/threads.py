@@ -34,8 +34,9 @@ class ThreadsQueue(BaseQueue):
 
 
 def _run(call: RefreshCall) -> None:
+    # As before and after a request: these threads have database connections of their own.
+    close_old_connections()
     try:
         call.run_quietly()
     finally:
-        # As at the end of a request: these threads have database connections of their own.
         close_old_connections()

@@ -95,7 +95,7 @@ class DatabaseStore(BaseStore):
         return self._model.objects.using(self._using)
 
     def _key(self, pk: str, sk: str) -> str:
-        return digest(self._namespace, pk, sk)
+        return digest(pk, sk, self._namespace)
 
     def _entry(self, pk: str, sk: str) -> QuerySet[StoreItem]:
         return self._items().filter(key=self._key(pk, sk))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
-from .forks import in_every_child
+from .forks import watch
 
 T = TypeVar("T")
 
@@ -70,10 +70,11 @@ class DynamoDBStore(BaseStore):
         self._url = url
         self._region = region
         self._role = assume_role_arn
-        self._forget_client()
-        in_every_child(self._forget_client)
+        self.after_fork()
+        watch(self)
 
-    def _forget_client(self) -> None:
+    def after_fork(self) -> None:
+        """Renew what a child must not share."""
         self._client: Any = None
         self._connecting = threading.Lock()
 

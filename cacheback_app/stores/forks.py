@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
-from weakref import WeakMethod
-
-_callbacks: set[WeakMethod[Callable[[], Any]]] = set()
+from typing import Protocol
+from weakref import WeakSet
 
 
-def in_every_child(method: Callable[[], Any]) -> None:
-    """Call the bound ``method`` in every process that is forked off while its object lives."""
-    _callbacks.add(WeakMethod(method, _callbacks.discard))
+class ForkAware(Protocol):
+    def after_fork(self) -> None:
+        """Renew what belongs to the parent; called in every child that is forked off."""
+
+
+_living: WeakSet[ForkAware] = WeakSet()
+
+
+def watch(owner: ForkAware) -> None:
+    """Have ``owner.after_fork()`` called for as long as it lives."""
+    _living.add(owner)
 
 
 def _after_fork() -> None:
-    for reference in list(_callbacks):
-        if method := reference():
-            method()
+    for owner in list(_living):
+        owner.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from .forks import in_every_child
+from .forks import watch
 
 
 class Closable(Protocol):
@@ -31,7 +31,7 @@ class IdleConnections(Generic[C]):
         self._trust = trust
         self._idle: deque[tuple[C, float]] = deque()
         self._of_parents: list[deque[tuple[C, float]]] = []
-        in_every_child(self._leave_to_parent)
+        watch(self)
 
     def __bool__(self) -> bool:
         return bool(self._idle)
@@ -55,16 +55,17 @@ class IdleConnections(Generic[C]):
             self._idle.pop()[0].close()
 
     def _take(self) -> C:
-        try:
-            connection, since = self._idle.pop()
-        except IndexError:
-            return self._connect()
-        if time.monotonic() - since < self._trust:
-            return connection
-        connection.close()
-        return self._take()
+        while True:
+            try:
+                connection, since = self._idle.pop()
+            except IndexError:
+                return self._connect()
+            if time.monotonic() - since < self._trust:
+                return connection
+            connection.close()
 
-    def _leave_to_parent(self) -> None:
+    def after_fork(self) -> None:
+        """Leave the connections to the parent."""
         # Kept, because dropping the last reference would close what the parent uses.
         self._of_parents.append(self._idle)
         self._idle = deque()

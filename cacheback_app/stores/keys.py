@@ -5,12 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 
 
-def joined(*parts: str) -> str:
-    """Return text that no other parts give: each but the last is preceded by its length."""
-    *first, last = parts
-    return "".join([f"{len(part)}:{part}" for part in first] + [last])
+def joined(pk: str, sk: str) -> str:
+    """Return text that no other pair gives."""
+    return f"{len(pk)}:{pk}{sk}"
 
 
-def digest(*parts: str) -> str:
-    """Return 64 hexadecimal digits for ``parts``."""
-    return sha256(joined(*parts).encode()).hexdigest()
+def digest(pk: str, sk: str, namespace: str = "") -> str:
+    """Return 64 hexadecimal digits for a pair in a namespace."""
+    return sha256(joined(namespace, joined(pk, sk)).encode()).hexdigest()

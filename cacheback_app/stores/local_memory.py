@@ -6,7 +6,7 @@ import threading
 import time
 
 from .base import BaseStore
-from .forks import in_every_child
+from .forks import watch
 
 
 class LocalMemoryStore(BaseStore):
@@ -17,10 +17,11 @@ class LocalMemoryStore(BaseStore):
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], tuple[str, float | None]] = {}
         self._sweep_at = 1000
-        self._renew_lock()
-        in_every_child(self._renew_lock)
+        self.after_fork()
+        watch(self)
 
-    def _renew_lock(self) -> None:
+    def after_fork(self) -> None:
+        """Renew what a child must not share."""
         self._lock = threading.Lock()
 
     def _get(self, pk: str, sk: str) -> str | None:

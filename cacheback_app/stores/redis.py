@@ -11,15 +11,26 @@ from cacheback_app.exceptions import ConfigurationException
 from .base import BaseStore
 from .keys import joined
 
-# What must be there; then "set" or "del", the new value, and its milliseconds ("" for ever).
-_SCRIPT = """
+
+class _Script:
+    """A Lua script, which Redis knows by its digest once it was sent."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.sha = hashlib.sha1(code.encode(), usedforsecurity=False).hexdigest()
+
+
+# The value that must be there, the new one, and its milliseconds unless it lives for ever.
+_SWAP = _Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == 'del' then redis.call('DEL', KEYS[1])
-elseif ARGV[4] == '' then redis.call('SET', KEYS[1], ARGV[3])
-else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
+if ARGV[3] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+else redis.call('SET', KEYS[1], ARGV[2]) end
 return 1
-"""
-_SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+""")
+_DELETE = _Script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+""")
 
 
 class RedisStore(BaseStore):
@@ -75,20 +86,21 @@ class RedisStore(BaseStore):
         key = self._key(pk, sk)
         left = None if lifetime is None else math.ceil(lifetime * 1000)
         if constraint is not None:
-            return self._if(key, constraint, "set", value, "" if left is None else left)
+            arguments = (constraint, value) if left is None else (constraint, value, left)
+            return self._run_script(_SWAP, key, *arguments)
         return bool(self._client.set(key, value, px=left, nx=not_set))
 
     def _delete(self, pk: str, sk: str, constraint: str | None) -> bool:
         key = self._key(pk, sk)
         if constraint is None:
             return bool(self._client.delete(key))
-        return self._if(key, constraint, "del")
+        return self._run_script(_DELETE, key, constraint)
 
-    def _if(self, key: str, constraint: str, *action: str | int) -> bool:
+    def _run_script(self, script: _Script, key: str, *arguments: str | int) -> bool:
         try:
-            return bool(self._client.evalsha(_SHA, 1, key, constraint, *action))
+            return bool(self._client.evalsha(script.sha, 1, key, *arguments))
         except self._no_script:  # a new server, or one whose scripts were flushed
-            return bool(self._client.eval(_SCRIPT, 1, key, constraint, *action))
+            return bool(self._client.eval(script.code, 1, key, *arguments))
 
     def _key(self, pk: str, sk: str) -> str:
         return self._prefix + joined(pk, sk)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
-from .forks import in_every_child
+from .forks import watch
 from .idle import IdleConnections
 from .keys import digest
 
@@ -62,10 +62,11 @@ class SQLAlchemyStore(BaseStore):
         # A minute is less than any server keeps a silent connection.
         self._connections = IdleConnections(self._connect, trust=60.0)
         self._has_table = False
-        self._renew_lock()
-        in_every_child(self._renew_lock)
+        self.after_fork()
+        watch(self)
 
-    def _renew_lock(self) -> None:
+    def after_fork(self) -> None:
+        """Renew what a child must not share."""
         self._making_table = threading.Lock()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
-from .forks import in_every_child
+from .forks import watch
 from .idle import IdleConnections
 
 _TABLE = """
@@ -56,10 +56,11 @@ class SQLiteStore(BaseStore):
         self._durable = durable
         self._timeout = timeout
         self._connections = IdleConnections(self._connect)
-        self._renew_lock()
-        in_every_child(self._renew_lock)
+        self.after_fork()
+        watch(self)
 
-    def _renew_lock(self) -> None:
+    def after_fork(self) -> None:
+        """Renew what a child must not share."""
         # Threads of one process take turns here. SQLite's own lock has no queue: who
         # waits for that sleeps for up to a tenth of a second at a time.
         self._writing = threading.Lock()

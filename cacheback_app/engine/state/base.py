@@ -8,9 +8,11 @@ allows; ``docs/protocol.md`` states the window that is left.
 
 from __future__ import annotations
 
+import pickle
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -18,6 +20,7 @@ from typing import Any, Final
 from django.core.cache import BaseCache, caches
 
 from cacheback_app.conf import on_change
+from cacheback_app.exceptions import UnstorableValue
 
 
 class Expect(Enum):
@@ -193,6 +196,15 @@ def _forget() -> None:
 
 
 on_change(_forget, "CACHES", "CACHEBACK_CACHE_ALIAS")
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn what serialisers raise for a value that they refuse into :exc:`UnstorableValue`."""
+    try:
+        yield
+    except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as exc:
+        raise UnstorableValue(f"{type(exc).__name__}: {exc}") from exc
 
 
 def overrides(cache: BaseCache, base: type[BaseCache], *names: str) -> bool:

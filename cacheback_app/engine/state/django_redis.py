@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.core.cache import BaseCache
@@ -32,6 +33,7 @@ class DjangoRedisState(RedisState):
             and type(cache.client) is DefaultClient
         )
 
+    @cached_property
     def client(self) -> Any:
         return self.cache.client.get_client(write=True)
 

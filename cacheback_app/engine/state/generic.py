@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, storing
 
 
 class GenericState(State):
@@ -27,7 +27,9 @@ class GenericState(State):
         for op in ops:
             if op.write is Write.PUT and op.expect is ABSENT:
                 # The one step that every backend makes indivisible: who loses here has lost.
-                if not self.cache.add(op.key, op.value, _whole(op.ttl)):
+                with storing():
+                    is_added = self.cache.add(op.key, op.value, _whole(op.ttl))
+                if not is_added:
                     return Outcome(False, self._read(ops))
             else:
                 self._write(op, found)
@@ -41,6 +43,7 @@ class GenericState(State):
             return {}
         return {key: Found(value, value) for key, value in self.get_many(keys).items()}
 
+    @storing()
     def _write(self, op: Op, found: dict[str, Found]) -> None:
         match op.write:
             case Write.PUT:

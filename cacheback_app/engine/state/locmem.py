@@ -10,7 +10,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides, storing
 
 
 class LocMemState(State):
@@ -45,7 +45,8 @@ class LocMemState(State):
 
     def _dumps(self, op: Op) -> bytes | None:
         if op.write in (Write.PUT, Write.ENSURE, Write.REPLACE):
-            return pickle.dumps(op.value, self.cache.pickle_protocol)
+            with storing():
+                return pickle.dumps(op.value, self.cache.pickle_protocol)
         return None
 
     def _raw(self, key: str) -> Any:

@@ -3,49 +3,54 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides
+from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides, storing
 
-# Six arguments a key: what to expect ("*" anything, "-" nothing, "=" the next one), that value,
-# what to do, the value to store, its time to live in milliseconds ("" for ever), and
-# whether to tell what is there. Checks run in order and end at the first that fails,
-# so that the loser of a race for a claim costs one GET.
+# Each key has three flags: what to expect ("*" anything, "-" nothing, "=" a value), whether to tell
+# what is there ("1"), and what to do ("k"eep, "p"ut, "e"nsure, "r"eplace, "d"rop); then, as far as
+# they are needed, the value to expect, the value to store, and its time to live in milliseconds
+# ("" for ever). Checks run in order and end at the first that fails, so that the loser of a race
+# for a claim costs one GET.
 SCRIPT = """
-local seen = {}
+local ops, seen, gone, at = {}, {}, {}, 0
+local function take() at = at + 1 return ARGV[at] end
 for i = 1, #KEYS do
-  local at = 6 * (i - 1)
-  local want, write = ARGV[at + 1], ARGV[at + 3]
-  if want ~= '*' or ARGV[at + 6] == '1' or write == 'ensure' then
-    local value = redis.call('GET', KEYS[i])
-    seen[i] = value
-    if (want == '-' and value) or (want == '=' and value ~= ARGV[at + 2]) then
-      for j = 1, #KEYS do if seen[j] == nil then seen[j] = false end end
+  local flags = take()
+  local op = {want = flags:sub(1, 1), look = flags:sub(2, 2) == '1', write = flags:sub(3, 3)}
+  if op.want == '=' then op.raw = take() end
+  if op.write == 'p' or op.write == 'e' or op.write == 'r' then op.value = take() end
+  if op.write == 'p' or op.write == 'e' then op.ttl = take() end
+  ops[i] = op
+end
+for i, op in ipairs(ops) do
+  seen[i] = false
+  if op.want ~= '*' or op.look or op.write == 'e' then
+    seen[i] = redis.call('GET', KEYS[i])
+    if (op.want == '-' and seen[i]) or (op.want == '=' and seen[i] ~= op.raw) then
+      for j = i + 1, #KEYS do seen[j] = false end
       return {0, seen, i}
     end
   end
 end
-local gone = {}
-for i = 1, #KEYS do
-  local at = 6 * (i - 1)
-  local write, value, ttl = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
-  if write == 'replace' then
-    redis.call('SET', KEYS[i], value, 'XX', 'KEEPTTL')
-  elseif write == 'drop' then
+for i, op in ipairs(ops) do
+  if op.write == 'r' then
+    redis.call('SET', KEYS[i], op.value, 'XX', 'KEEPTTL')
+  elseif op.write == 'd' then
     gone[#gone + 1] = KEYS[i]
-  elseif write == 'ensure' and seen[i] then
+  elseif op.write == 'e' and seen[i] then
     local left = redis.call('PTTL', KEYS[i])
-    if ttl == '' then redis.call('PERSIST', KEYS[i])
-    elseif left >= 0 and left < tonumber(ttl) then redis.call('PEXPIRE', KEYS[i], ttl) end
-  elseif write == 'put' or write == 'ensure' then
-    if ttl == '' then redis.call('SET', KEYS[i], value)
-    else redis.call('SET', KEYS[i], value, 'PX', ttl) end
-    if write == 'ensure' then seen[i] = value end
+    if op.ttl == '' then redis.call('PERSIST', KEYS[i])
+    elseif left >= 0 and left < tonumber(op.ttl) then redis.call('PEXPIRE', KEYS[i], op.ttl) end
+  elseif op.write == 'p' or op.write == 'e' then
+    if op.ttl == '' then redis.call('SET', KEYS[i], op.value)
+    else redis.call('SET', KEYS[i], op.value, 'PX', op.ttl) end
+    if op.write == 'e' then seen[i] = op.value end
   end
-  if seen[i] == nil then seen[i] = false end
 end
 if #gone > 0 then redis.call('DEL', unpack(gone)) end
 return {1, seen, #KEYS}
@@ -71,8 +76,9 @@ class RedisState(State):
         names = ("set", "add", "delete", "touch")
         return isinstance(cache, RedisCache) and not overrides(cache, RedisCache, *names)
 
+    @cached_property
     def client(self) -> Any:
-        """Return the redis-py client of the primary server."""
+        """The redis-py client of the primary server, kept because Django's makes one per call."""
         return self.cache._cache.get_client(None, write=True)
 
     def encode(self, value: Any) -> Any:
@@ -95,7 +101,7 @@ class RedisState(State):
         if len(transactions) < 2:
             return super().apply_many(transactions)
         calls = [_Call(self, ops) for ops in transactions]
-        pipe = self.client().pipeline(transaction=False)
+        pipe = self.client.pipeline(transaction=False)
         for call in calls:
             pipe.evalsha(SHA, len(call.keys), *call.keys, *call.arguments)
         replies = pipe.execute(raise_on_error=False)
@@ -104,7 +110,7 @@ class RedisState(State):
     def _run(self, call: _Call) -> Any:
         from redis.exceptions import NoScriptError
 
-        client = self.client()
+        client = self.client
         try:
             return client.evalsha(SHA, len(call.keys), *call.keys, *call.arguments)
         except NoScriptError:  # a new server, or one whose scripts were flushed
@@ -127,17 +133,12 @@ class _Call:
         self._state = state
         self._ops = ops
         self.keys = [state.full_key(op.key) for op in ops]
-        self._raws = [_as_bytes(state.encode(op.value)) if _stores(op) else b"" for op in ops]
+        with storing():
+            self._raws = [_as_bytes(state.encode(op.value)) if _stores(op) else b"" for op in ops]
         self.arguments = [
             argument
             for op, raw in zip(ops, self._raws, strict=True)
-            for argument in (
-                *_expectation(op),
-                op.write.value,
-                raw,
-                _milliseconds(op),
-                int(op.look),
-            )
+            for argument in _arguments(op, raw)
         ]
 
     def outcome(self, reply: Any) -> Outcome:
@@ -167,16 +168,15 @@ def _stores(op: Op) -> bool:
     return op.write in (Write.PUT, Write.ENSURE, Write.REPLACE)
 
 
-def _expectation(op: Op) -> tuple[str, bytes | str]:
-    if op.expect is ANY:
-        return "*", b""
-    if op.expect is ABSENT:
-        return "-", b""
-    return "=", op.expect
-
-
-def _milliseconds(op: Op) -> str | int:
-    return "" if op.ttl is None else max(1, round(op.ttl * 1000))
+def _arguments(op: Op, raw: bytes) -> Iterator[Any]:
+    want = "*" if op.expect is ANY else "-" if op.expect is ABSENT else "="
+    yield f"{want}{int(op.look)}{op.write.value[0]}"
+    if want == "=":
+        yield op.expect
+    if _stores(op):
+        yield raw
+    if op.write in (Write.PUT, Write.ENSURE):
+        yield "" if op.ttl is None else max(1, round(op.ttl * 1000))
 
 
 def _as_bytes(encoded: Any) -> bytes:

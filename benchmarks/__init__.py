@@ -1,0 +1,1 @@
+"""How fast it is, beside its ancestor and others: ``python -m benchmarks``."""

@@ -1,0 +1,91 @@
+"""What the suites run in: private Redis servers, a SQLite file, Django, and a Celery app."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import django
+from celery import Celery
+
+from . import redis_server
+from .redis_server import RedisServer
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The services of one run; the Redis servers are None where Redis is not installed."""
+
+    cache: RedisServer | None
+    broker: RedisServer | None
+
+    @property
+    def has_redis(self) -> bool:
+        """Whether the suites that need Redis can run."""
+        return self.cache is not None
+
+    @property
+    def cache_server(self) -> RedisServer:
+        """The server behind every Redis alias, of its own so that its commands can be counted."""
+        assert self.cache is not None
+        return self.cache
+
+    @property
+    def broker_server(self) -> RedisServer:
+        """Celery's broker."""
+        assert self.broker is not None
+        return self.broker
+
+    @contextmanager
+    def on_one_cpu(self) -> Iterator[None]:
+        """Keep this thread and the cache's server on one CPU, and the broker off it, where
+        the system can.
+
+        They run by turns. On several CPUs, each round trip would also wake up one that sleeps,
+        which on a virtual machine may take longer than all that is to be compared.
+        """
+        if not hasattr(os, "sched_setaffinity"):
+            yield
+            return
+        allowed = os.sched_getaffinity(0)
+        one = {min(allowed)}
+        before = {pid: os.sched_getaffinity(pid) for pid in (0, self.cache_server.pid)}
+        for pid in before:
+            os.sched_setaffinity(pid, one)
+        os.sched_setaffinity(self.broker_server.pid, allowed - one or allowed)
+        try:
+            yield
+        finally:
+            for pid, cpus in before.items():
+                os.sched_setaffinity(pid, cpus)
+
+
+@contextmanager
+def environment() -> Iterator[Environment]:
+    """Start what the suites need, for the time of the block."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
+        os.environ["BENCH_FOLDER"] = str(folder)
+        cache = broker = None
+        if redis_server.is_installed():
+            cache, broker = RedisServer(folder), RedisServer(folder)
+            stack.callback(cache.stop)
+            stack.callback(broker.stop)
+            os.environ |= {"BENCH_CACHE_URL": cache.url, "BENCH_BROKER_URL": broker.url}
+        set_up()
+        yield Environment(cache, broker)
+
+
+def set_up() -> None:
+    """Set Django and Celery up in this process, as ``os.environ`` says."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+    django.setup()
+    app = Celery("benchmarks", set_as_current=True)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    app.set_default()
+    # Both libraries log what goes wrong, as some suites make it go.
+    logging.getLogger("cacheback").addHandler(logging.NullHandler())
+    logging.getLogger("cacheback").propagate = False

@@ -1,0 +1,21 @@
+"""One module a suite, each with ``run(environment)``, which yields rows."""
+
+from . import bulk, cold, crowd, hits, near, outage, querysets, redis_hits, round_trips, stale
+
+LOCAL = {"hits": hits, "querysets": querysets}
+"""Suites that need nothing but this process."""
+
+REDIS = {
+    "redis_hits": redis_hits,
+    "near": near,
+    "bulk": bulk,
+    "stale": stale,
+    "round_trips": round_trips,
+    "crowd": crowd,
+    "cold": cold,
+    "outage": outage,
+}
+"""Suites that need Redis."""
+
+ON_ONE_CPU = {"redis_hits", "bulk", "stale"}
+"""Suites that time single round trips."""

@@ -1,0 +1,141 @@
+"""The thread that talks to the broker: its backlog, the process's exit, and forks."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cacheback_app import Job
+from cacheback_app.exceptions import QueueError
+from cacheback_app.queues.handoff import handoff
+from tests.addresses import Site, cache
+from tests.services import Processes
+
+from .jobs import AsyncPrice, Price, fetches, make_stale
+from .pigeons import SlowPigeonQueue
+from .test_celery import renewed
+
+MANY = 30
+
+
+class Wind(Job):
+    on_dispatch_error = "raise"
+
+    def fetch(self, place: int) -> str:
+        return "new"
+
+
+@pytest.fixture
+def slow(settings: Any) -> Iterator[type[SlowPigeonQueue]]:
+    """A queue that answered once, and then no more until its gate opens."""
+    settings.CACHES = {"default": cache("locmem", "roomy", OPTIONS={"MAX_ENTRIES": 100_000})}
+    settings.CACHEBACK_TASK_QUEUE = "tests.queues.pigeons.SlowPigeonQueue"
+    make_stale(Wind(), -1)
+    Wind().get(-1)
+    assert handoff.flush()
+    yield SlowPigeonQueue
+    SlowPigeonQueue.gate.set()
+    handoff.flush(10)
+    SlowPigeonQueue.sent.clear()
+    SlowPigeonQueue.gate.clear()
+
+
+def test_backlog_is_bounded(slow: type[SlowPigeonQueue]) -> None:
+    """Callers go on while a broker is slow, until so much waits that there is no point (J10)."""
+    for place in range(1500):
+        make_stale(Wind(), place)
+    refused = 0
+    began = time.monotonic()
+    for place in range(1500):
+        try:
+            assert Wind().get(place) == "old"
+        except QueueError:
+            refused += 1
+    assert time.monotonic() - began < 5
+    assert refused >= 400
+    slow.gate.set()
+    assert handoff.flush(10)
+    assert len(slow.sent) <= 1100
+
+
+def test_flush_tells_whether_all_was_sent(slow: type[SlowPigeonQueue]) -> None:
+    """``flush`` waits for what is under way, and not longer than it is told to."""
+    make_stale(Wind(), 1)
+    Wind().get(1)
+    assert not handoff.flush(0.05)
+    slow.gate.set()
+    assert handoff.flush()
+    assert len(slow.sent) == 2
+
+
+def dispatch_and_exit(name: str) -> None:
+    for number in range(MANY):
+        make_stale(Price(), f"{name}{number}")
+    for number in range(MANY):
+        assert Price().get(f"{name}{number}") == "old"
+
+
+def test_exit_waits_for_messages(on_broker: Site, processes: Processes, name: str) -> None:
+    """A process that ends right after its last ``get`` has sent all its messages (J8)."""
+    processes.start(on_broker, dispatch_and_exit, name).result()
+    for number in range(MANY):
+        value = renewed(lambda number=number: Price().raw_get(f"{name}{number}"))
+        assert value == f"{name}{number} #1"
+
+
+def dispatch_fork_and_dispatch(name: str) -> int:
+    for suffix in ("before", "child", "after"):
+        make_stale(Price(), f"{name} {suffix}")
+    Price().get(f"{name} before")
+    handoff.flush()
+    child = os.fork()
+    if not child:
+        value = Price().get(f"{name} child")
+        sys.exit(value != "old")  # and so drains what it has to send
+    value = Price().get(f"{name} after")
+    _, status = os.waitpid(child, 0)
+    return status + (value != "old")
+
+
+def test_fork(on_broker: Site, processes: Processes, name: str) -> None:
+    """A process that was forked after its parent had used the queue sends its own messages, as
+    the parent goes on to do (J8)."""
+    assert processes.start(on_broker, dispatch_fork_and_dispatch, name).result() == 0
+    for suffix in ("before", "child", "after"):
+        assert renewed(lambda suffix=suffix: Price().raw_get(f"{name} {suffix}"))
+        assert fetches(f"{name} {suffix}") == 1
+
+
+def dispatch_one(name: str, is_async: bool) -> None:
+    job = AsyncPrice() if is_async else Price()
+    make_stale(job, name)
+    assert job.get(name) == "old"
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["def", "async def"])
+def test_exit_waits_for_threads(
+    on_redis: Site, processes: Processes, name: str, is_async: bool
+) -> None:
+    """What threads have not refreshed when the process ends is refreshed then (section 2)."""
+    process = processes.start(replace(on_redis, queue="threads"), dispatch_one, name, is_async)
+    process.result()
+    job = AsyncPrice() if is_async else Price()
+    assert job.raw_get(name)[1] == f"{name} #1", process.log
+
+
+def broker_dies_then_exit(name: str) -> None:
+    """The broker's port is closed to this process: messages fail after the callers went on."""
+    make_stale(Price(), name)
+    Price().using(on_dispatch_error="serve").get(name)
+
+
+def test_exit_with_a_dead_broker(on_redis: Site, processes: Processes, name: str) -> None:
+    """A dead broker does not keep a process from ending (J10)."""
+    site = replace(on_redis, broker="redis://127.0.0.1:1/0")
+    began = time.monotonic()
+    processes.start(site, broker_dies_then_exit, name).result()
+    assert time.monotonic() - began < 20
