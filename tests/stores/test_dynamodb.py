@@ -195,10 +195,12 @@ def test_sts_is_unreachable(monkeypatch: pytest.MonkeyPatch, moto: str) -> None:
 
 
 def test_create_table(moto: str) -> None:
-    """create_table makes a table that works, in the region that was asked for."""
+    """create_table makes a table that works, once, in the region that was asked for."""
     definition = conftest.dynamodb(moto)
-    store: Any = build("x", {**definition, "OPTIONS": {**definition["OPTIONS"]}})
+    store: Any = build("x", definition)
     store.set("pk", "sk", "value")
+    with pytest.raises(AccessException):
+        store.create_table()
     elsewhere = DynamoDBStore(definition["OPTIONS"]["table"], moto, "eu-west-1")
     with pytest.raises(AccessException):
         elsewhere.get("pk", "sk")
