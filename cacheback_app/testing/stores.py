@@ -228,7 +228,7 @@ class StoreConformance:
         """S5: what is not text is a TypeError, and nothing is stored."""
         store.set(pk, "sk", "value")
         for bad in NOT_TEXT:
-            calls = [
+            calls: list[Callable[[], object]] = [
                 partial(store.set, pk, "sk", bad),
                 partial(store.set, bad, "sk", "value"),
                 partial(store.set, pk, bad, "value"),
