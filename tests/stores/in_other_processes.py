@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from cacheback_app.stores import BaseStore, DataFormatException, NotFoundException
+from cacheback_app.stores import (
+    BaseStore,
+    DataFormatException,
+    NotFoundException,
+    SQLiteStore,
+)
 from cacheback_app.stores.handler import build
 from cacheback_app.testing.stores import increment
 from tests.stores.conftest import added_database
@@ -139,3 +144,24 @@ def _settled(store: BaseStore) -> str:
     while value != (value := store.get("killed", "sk")):
         time.sleep(0.02)
     return value
+
+
+def fork_while_writing(path: str) -> str:
+    """Fork while another thread would hold the store's lock; return what the child says of it."""
+    store = SQLiteStore(path)
+    store.set("pk", "sk", "of the parent")
+    parents = store._connections._idle
+    reading, writing = os.pipe()
+    with store._writing:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                store.set("pk", "sk", "of the child", constraint="of the parent")
+                own = store._connections._idle is not parents
+                os.write(writing, b"other connections" if own else b"the parent's connections")
+            finally:
+                os._exit(0)
+    os.close(writing)
+    os.waitpid(pid, 0)
+    with os.fdopen(reading) as pipe:
+        return pipe.read()

@@ -22,7 +22,12 @@ from cacheback_app.stores import (
 )
 from cacheback_app.stores.handler import build
 from cacheback_app.stores.idle import IdleConnections
+from tests import services
+from tests.addresses import Site
 from tests.stores import conftest
+from tests.stores.in_other_processes import fork_while_writing
+
+SITE = Site(cache="", backend="locmem")
 
 
 @pytest.fixture
@@ -82,20 +87,13 @@ def test_sqlite_is_busy(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_sqlite_after_fork(sqlite_store: SQLiteStore) -> None:
+def test_sqlite_after_fork(
+    folder: Path, sqlite_store: SQLiteStore, processes: services.Processes
+) -> None:
     """A forked child opens connections of its own, and is not held up by a parent's lock."""
-    sqlite_store.set("pk", "sk", "0")
-    parents = sqlite_store._connections._idle
-    with sqlite_store._writing:  # another thread is writing while this one forks
-        pid = os.fork()
-        if pid == 0:
-            try:
-                sqlite_store.set("pk", "sk", "1", constraint="0")
-                ok = sqlite_store._connections._idle is not parents
-            finally:
-                os._exit(0 if ok else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert sqlite_store.get("pk", "sk") == "1"
+    call = processes.start(SITE, fork_while_writing, str(folder / "store.sqlite3"))
+    assert call.result() == "other connections"
+    assert sqlite_store.get("pk", "sk") == "of the child"
 
 
 def test_idle_connections() -> None:
