@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
@@ -452,6 +453,44 @@ def rabbitmq_queue(url: str) -> Iterator[str]:
         channel: Any = connection.channel()
         channel.queue_delete(name)
         channel.exchange_delete(name)
+
+
+@contextlib.contextmanager
+def moto_server() -> Iterator[str]:
+    """Run moto's server, which plays DynamoDB and STS; give its address."""
+    if find_spec("moto") is None:
+        unavailable("moto[server] is not installed")
+    port = free_port()
+    # By its function, as "moto_server" may not be on the PATH.
+    start = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
+    with _http_server([sys.executable, "-c", start], port) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def dynalite_server() -> Iterator[str]:
+    """Run dynalite, which plays DynamoDB; give its address."""
+    program = shutil.which("dynalite") or unavailable("dynalite is not installed")
+    port = free_port()
+    command = [program, "--host", "127.0.0.1", "--port", str(port), "--createTableMs", "0"]
+    with _http_server(command, port) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _http_server(command: Sequence[str], port: int) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="cacheback-http-") as folder:
+        server = Process(command, log=Path(folder) / "server.log")
+        try:
+            server.wait_until(lambda: _listens(port), 60.0, what="a server that listens")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager

@@ -1,0 +1,29 @@
+"""What a forked child must not share with its parent: locks that are held, connections."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+class ForkAware(Protocol):
+    def after_fork(self) -> None:
+        """Renew what belongs to the parent; called in every child that is forked off."""
+
+
+_living: WeakSet[ForkAware] = WeakSet()
+
+
+def watch(owner: ForkAware) -> None:
+    """Have ``owner.after_fork()`` called for as long as it lives."""
+    _living.add(owner)
+
+
+def _after_fork() -> None:
+    for owner in list(_living):
+        owner.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
