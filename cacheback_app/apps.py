@@ -11,7 +11,8 @@ class CachebackConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Start counting what goes wrong."""
+        """Start counting what goes wrong, and register the system checks."""
+        from . import checks  # noqa: F401
         from .counters import counters
 
         counters.connect()

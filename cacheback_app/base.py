@@ -36,6 +36,8 @@ class Job(Hooks):
     _fetch_names: ClassVar[tuple[str, ...]]
     _job_path: ClassVar[str]
     _known_key: Callable[..., str]
+    _gone_errors: tuple[type[Exception], ...] = ()
+    """What ``fetch`` raises to say that there is nothing: an answer, and no failure."""
     _known_as: Any = None
     """What tells this job's keys from those of others that share ``_known_key``."""
     _prepares = False

@@ -154,7 +154,7 @@ def cacheback(
     :raises JobNotImportable: for a lambda or a nested function, unless the queue that
         ``CACHEBACK_TASK_QUEUE`` names runs refreshes in this process.
     """
-    if callable(lifetime) or isinstance(lifetime, staticmethod):
+    if callable(lifetime) or isinstance(lifetime, (staticmethod, classmethod)):
         return decorate(lifetime, FunctionJob())
     make = partial(
         job_class or FunctionJob,
@@ -172,6 +172,8 @@ def decorate(fn: Any, job: FunctionJob) -> Any:
     """Return ``fn`` cached by ``job``; a static method stays one."""
     if isinstance(fn, staticmethod):
         return staticmethod(decorate(fn.__func__, job))
+    if isinstance(fn, classmethod):
+        raise TypeError("a class is no part of a key: cache a plain function or a static method")
     path = registry.path_of(fn)
     if not registry.is_importable(path) and not _runs_in_process():
         raise JobNotImportable(

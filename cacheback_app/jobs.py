@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
 from django.db.models.fields.files import FieldFile
@@ -149,6 +150,8 @@ class QuerySetJob(Job):
     What is cached are field values by name, not pickled instances: an entry from before a
     migration that dropped a field is read, one from before a new field is a miss.
     """
+
+    _gone_errors = (ObjectDoesNotExist,)
 
     def __init__(
         self,

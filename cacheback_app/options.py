@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from .durations import Duration
+from .durations import Duration, seconds
 from .engine import status
 
 
@@ -68,7 +68,7 @@ class Options:
         """Set options of this job.
 
         :raises TypeError: for a name that is not an option.
-        :raises ValueError: for an ``on_dispatch_error`` that does not exist.
+        :raises ValueError: for an ``on_dispatch_error`` or a duration that there is not.
         """
         unknown = attributes.keys() - OPTIONS
         if unknown:
@@ -77,6 +77,8 @@ class Options:
         action = attributes.get("on_dispatch_error", "fetch")
         if action not in ("fetch", "serve", "raise"):
             raise ValueError(f"on_dispatch_error is 'fetch', 'serve' or 'raise', not {action!r}")
+        for name in attributes.keys() & DURATIONS:
+            seconds(attributes[name])  # raises for what is none
         self.__dict__.update(attributes)
 
 
@@ -87,3 +89,8 @@ def without_task_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 OPTIONS = frozenset(name for name in Options.__annotations__ if name.islower() and name[0] != "_")
 """The names of all options."""
+
+DURATIONS = {"lifetime", "cache_ttl", "refresh_timeout", "error_backoff", "local_ttl"} | {
+    "fetch_on_stale_threshold",
+    "wait_timeout",
+}

@@ -62,7 +62,7 @@ def hand_over(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow
 
 def report_unsent(slot: Slot, queue: str, exc: Exception) -> None:
     """Log, now and then, and signal that a refresh could not be handed to the queue."""
-    log.warning(f"queue {queue}", "The queue %r cannot be reached: %s", queue, exc)
+    log.warning(f"queue {queue}", "The queue %r took no refresh: %s", queue, exc)
     signals.dispatch_failed.send_robust(
         type(slot.job), job=slot.path, key=slot.key, queue=queue, exception=exc
     )

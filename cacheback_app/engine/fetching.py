@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.dispatch import Signal
 
 from cacheback_app import signals
@@ -59,7 +59,10 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     try:
         value = yield Fetch(*slot.fetch(), errand.flights)
     except Exception as exc:
-        yield from failed(slot, errand, exc, time.perf_counter() - clock)
+        if isinstance(exc, slot.job._gone_errors):
+            yield from gone(slot, errand)
+        else:
+            yield from failed(slot, errand, exc, time.perf_counter() - clock)
         raise
     except BaseException as exc:  # cancelled or interrupted, which is no failure of the upstream
         if not isinstance(exc, GeneratorExit):
@@ -185,6 +188,15 @@ def verify(slot: Slot) -> Flow[None]:
         raise RuntimeError(f"Unable to save a value of {slot.path} to the cache {slot.alias!r}")
 
 
+def gone(slot: Slot, errand: Errand) -> Flow[None]:
+    """Remove what is cached, as the upstream has answered that there is nothing any more."""
+    logger.debug("%s found nothing for key %s", slot.path, slot.key)
+    near.remove(slot.flight_key)
+    with contextlib.suppress(CacheUnavailable):
+        if errand.grant is not None and not (yield from slot.discard(errand.grant)):
+            yield slot.release(errand.grant)
+
+
 def failed(slot: Slot, errand: Errand, exc: Exception, duration: float) -> Flow[None]:
     """Tell everybody that a fetch raised, and let the next one try."""
     cause = exc.args[0] if isinstance(exc, StopIterationRaised) else exc
@@ -215,10 +227,7 @@ def _hold_back(slot: Slot, errand: Errand, grant: Grant) -> Op:
 def report_failure(slot: Slot, exc: Exception, duration: float, *, background: bool) -> None:
     """Log and signal that a fetch raised. Messages of errors may hold arguments: DEBUG only."""
     where = "in the background" if background else "in the caller"
-    # That a row does not exist is an answer, and a page that asks for one is a 404, not a fault.
-    is_answer = isinstance(exc, ObjectDoesNotExist) and not background
-    level = logging.INFO if is_answer else logging.WARNING
-    logger.log(level, "%s failed %s: %s", slot.path, where, type(exc).__name__)
+    logger.warning("%s failed %s: %s", slot.path, where, type(exc).__name__)
     logger.debug("%s failed for key %s", slot.path, slot.key, exc_info=exc)
     _send(signals.refresh_failed, slot, duration=duration, background=background, exception=exc)
 

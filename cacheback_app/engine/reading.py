@@ -131,8 +131,8 @@ def _stale(slot: Slot, entry: Entry) -> Flow[Answer]:
 def _refetch(slot: Slot, entry: Entry) -> Flow[Fetched | None]:
     try:
         result = yield from fetch_once(slot, entry)
-    except Exception:  # it was reported where it was raised
-        if not slot.job.stale_if_error:
+    except Exception as exc:  # it was reported where it was raised
+        if not slot.job.stale_if_error or isinstance(exc, slot.job._gone_errors):
             raise
         return None
     return None if isinstance(result, _TimedOut) else result
@@ -269,6 +269,9 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
 
     Return the value when the queue could not be reached and it was fetched here instead.
     """
+    from cacheback_app.queues import get_queue
+
+    get_queue()  # a setting that is wrong shall be heard of before there is a claim
     ttl = slot.claim_ttl + slot.job._dispatch_delay
     claim = Claim.new(State.PENDING, ttl)
     try:

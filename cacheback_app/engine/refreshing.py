@@ -66,9 +66,13 @@ def _needless(slot: Slot, work: Work, holder: Claim | None, entry: Entry | None)
     return None
 
 
-def _fetch(slot: Slot, work: Work, mine: Claim, grant: Grant | None) -> Flow[Fetched]:
+def _fetch(slot: Slot, work: Work, mine: Claim, grant: Grant | None) -> Flow[Fetched | None]:
     errand = Errand(mine, grant, is_background=work.is_background, keeps_claim=True, lag=work.lag)
-    return (yield from fetch_and_store(slot, errand))
+    try:
+        return (yield from fetch_and_store(slot, errand))
+    except slot.job._gone_errors:
+        _report_skipped(slot, "nothing there any more")
+        return None
 
 
 def _report_skipped(slot: Slot, reason: str) -> None:

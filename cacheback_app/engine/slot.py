@@ -273,6 +273,18 @@ class Slot:
                 yield self.release(grant)
                 return Stored.YES
 
+    def discard(self, grant: Grant) -> Flow[bool]:
+        """Remove the entry; return False when something overtook the fetch that asks for it."""
+        outcome = yield self.transact(
+            [
+                drop(lease_key(self.key), expect=grant.lease),
+                drop(claim_key(self.key), expect=grant.claim),
+                drop(self.key),
+                drop(error_key(self.key)),
+            ]
+        )
+        return bool(outcome.applied)
+
     def release(self, grant: Grant) -> Io:
         """Return the step that gives the claim back if it is still one's own."""
         return self.transact([drop(claim_key(self.key), expect=grant.claim)])

@@ -34,11 +34,11 @@ def check(tags: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(tags, str):
         raise TypeError(f"tags are a list of text, not the text {tags!r}")
-    unique = tuple(dict.fromkeys(tags))
-    for tag in unique:
+    every = tuple(tags)
+    for tag in every:
         if not isinstance(tag, str):
             raise TypeError(f"a tag is text, not {type(tag).__name__}")
-    return unique
+    return tuple(dict.fromkeys(every))
 
 
 def ensured(tags: Iterable[str], ttl: float | None) -> list[Op]:

@@ -361,3 +361,29 @@ def test_related_models_are_not_pickled(book: Book) -> None:
     job = Authors(Book)
     job.get(title="One")
     assert job.get(title="One") == [book.author]
+
+
+def test_a_row_that_is_gone_is_not_served_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    """A refresh that finds no row removes what was cached, and is no failure (J19)."""
+    Author.objects.create(name="Jane")
+    job = QuerySetGetJob(Author)
+    assert job.get(name="Jane").name == "Jane"
+    Author.objects.all().delete()
+    job.invalidate(name="Jane")
+    with pytest.raises(Author.DoesNotExist):
+        job.get(name="Jane")
+    explained = job.explain(name="Jane")
+    assert explained.status == Job.MISS and explained.last_error is None
+    assert caplog.records == []
+
+
+def test_a_stale_row_that_is_gone_is_not_served_in_place_of_the_answer() -> None:
+    """Refetched in the caller, a row that is gone is ``DoesNotExist``, not a stale value (J19)."""
+    Author.objects.create(name="Jane")
+    job = QuerySetGetJob(Author, lifetime=0, fetch_on_stale_threshold=0)
+    job.get(name="Jane")
+    assert job.explain(name="Jane").status == Job.STALE
+    Author.objects.all().delete()
+    with pytest.raises(Author.DoesNotExist):
+        job.get(name="Jane")
+    assert job.raw_get(name="Jane") is None

@@ -153,11 +153,11 @@ def test_query_set_filter_job(
 
 @pytest.mark.django_db(transaction=True)
 def test_row_that_is_not_there(on_redis: Site, results: Any) -> None:
-    """``DoesNotExist`` fails the worker's task; the stale value stays (J19, J9)."""
+    """A worker that finds no row has its answer, and removes the stale value (J19)."""
     job = QuerySetGetJob(Author)
     make_stale(job, name="Nobody", data=Author(pk=1, name="Nobody"))
     assert job.get(name="Nobody").name == "Nobody"
     found = results.wait_for_one()
-    assert found["status"] == "FAILURE"
-    assert found["result"]["exc_type"].endswith("DoesNotExist")
-    assert job.get(name="Nobody").name == "Nobody"
+    assert (found["status"], found["result"]) == ("SUCCESS", False)
+    with pytest.raises(Author.DoesNotExist):
+        job.get(name="Nobody")
