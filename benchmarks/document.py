@@ -7,9 +7,9 @@ from . import report
 TEXT = """\
 # Benchmarks
 
-`make bench` prints this table anew (`make bench ARGS=hits` one suite of it, `make bench ARGS=--write`
-writes this page); it installs what it compares and starts Redis servers of its own, for which
-`redis-server` must be installed. It takes about two minutes.
+`make bench` prints this table anew, `make bench ARGS=hits` one suite of it, and `make bench
+ARGS=--write` writes this page. It installs what it compares, and starts Redis servers of its own
+(`redis-server` must be installed). It takes a minute and a half.
 
 {table}
 
@@ -17,31 +17,38 @@ Measured {versions}.
 
 ## How to read it
 
-- **floor** is the least that the operation could cost: what stands after the slash in its name, done
-  without this package, on a key of the same length.
-- **ratio** is ours over the floor: the median over the rounds, in brackets its quartiles and the
-  quotient of the two least times. A round times every contender within milliseconds of the others, and
-  a ratio is taken within a round, so that a busy machine slows all alike.
+- **floor** is what stands after the slash in the operation's name, done without this package, on
+  a key of the same length.
+- **ratio** is ours over the floor: the median over the rounds, and in brackets its quartiles and
+  the quotient of the two least times. A round times every contender within milliseconds of the
+  others, and a ratio is taken within a round, so that a busy machine slows all alike.
 - **met** compares the median with the target.
-- **ancestor** is django-cacheback; it, dogpile.cache and cashews do the same in the same rounds, and show their
-  ratio to the same floor, or, where there is no floor, the same figure as ours. An empty cell means that
-  the library has no such thing, or none that could be compared.
+- **ancestor** is django-cacheback. It, dogpile.cache and cashews do the same in the same rounds,
+  and show their ratio to the same floor or, where there is no floor, the same figure as ours. An
+  empty cell means that the library has no such thing, or none that could be compared.
 
 ## What is measured
 
-- **hit**: a fresh small dict, by one positional string argument. dogpile.cache uses its backend that pickles, as
-  Django's does; cashews has coroutines only, and awaits them in a running loop.
-- **stale**: the call that finds a stale value, claims the refresh and hands it to Celery, as the request
-  sees it; every call is of another key. *One at a time*: the thread that talks to the broker has come to rest
-  before each. *Back to back*: as many in a row as the row says, with that thread after the same processor.
-  *The first of a process* includes what is imported and connected then.
-- **round trips** are commands that a client sends, seen by `MONITOR`; a script is one.
-- **cold key**: all threads of all processes ask at the same moment for what takes 200 ms to fetch. cashews runs
-  eight tasks in each process. Commands *sent* are counted as above, those *with those in scripts* by
-  `INFO commandstats`, where a script and each command in it count. Connecting counts as neither.
+- **hit**: a fresh small dict, by one positional string. dogpile.cache uses its backend that
+  pickles, as Django's does; cashews has coroutines only, and awaits them in a loop that runs.
+- **Single round trips** (hit, stale and get_many on Redis) are timed with the process and the
+  server on one CPU: they run by turns, and waking another CPU may take longer than all that is
+  compared.
+- **stale**: the call that finds a stale value, claims the refresh and hands it to Celery, as the
+  request sees it; every call, of a hit too, is of another key. *One at a time*: the thread that
+  talks to the broker has come to rest before each. *Back to back*: that many in a row, with that
+  thread after the same processor. *The first of a process* includes what is imported and
+  connected then. There is no target where a hit is little more than a round trip, for two of them
+  are a stale read's least.
+- **round trips** are the commands that the client sends, seen by `MONITOR`; a script is one.
+- **cold key**: all threads of all processes ask at the same moment for what takes 200 ms to
+  fetch, over Django's RedisCache. cashews runs eight tasks in each process. Commands *sent* are
+  counted as above, those *with those in scripts* by `INFO commandstats`, where a script counts
+  and each command in it, too. Connecting does not count.
 - **stale key, 50 threads** counts the messages that are in the broker's list afterwards.
-- **broker refuses** is a port on which nothing listens, **broker is silent** one that accepts connections and never
-  answers; each in a process that never saw it up. "For ever" is longer than four seconds.
+- **broker refuses** is a port on which nothing listens, **broker is silent** one that accepts
+  connections and never answers; each for a process that never saw it up. "For ever" is longer
+  than four seconds.
 """
 
 

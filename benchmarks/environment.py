@@ -75,12 +75,14 @@ def environment() -> Iterator[Environment]:
             stack.callback(cache.stop)
             stack.callback(broker.stop)
             os.environ |= {"BENCH_CACHE_URL": cache.url, "BENCH_BROKER_URL": broker.url}
-        set_up()
+        app = set_up()
+        if broker is not None:
+            app.connection_for_write().ensure_connection(max_retries=1)
         yield Environment(cache, broker)
 
 
-def set_up() -> None:
-    """Set Django and Celery up in this process, as ``os.environ`` says."""
+def set_up() -> Celery:
+    """Set Django and Celery up in this process, as ``os.environ`` says; return the Celery app."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     django.setup()
     app = Celery("benchmarks", set_as_current=True)
@@ -89,3 +91,4 @@ def set_up() -> None:
     # Both libraries log what goes wrong, as some suites make it go.
     logging.getLogger("cacheback").addHandler(logging.NullHandler())
     logging.getLogger("cacheback").propagate = False
+    return app

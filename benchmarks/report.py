@@ -37,14 +37,15 @@ def timed(operation: str, samples: Mapping[str, Samples], limit: float | None = 
     floor, ours = samples[FLOOR], samples[OURS]
     ratio = ours.over(floor)
     others = {
-        name: f"{samples[name].over(floor).median:.2f}x" if name in samples else ""
+        name: f"{_times(samples[name].over(floor).median)}x" if name in samples else ""
         for name in (ANCESTOR, DOGPILE, CASHEWS)
     }
     return Row(
         operation,
         duration(floor.median),
         duration(ours.median),
-        f"{ratio.median:.2f}x ({ratio.low:.2f}-{ratio.high:.2f}, min {ratio.least:.2f})",
+        f"{_times(ratio.median)}x ({_times(ratio.low)}-{_times(ratio.high)},"
+        f" min {_times(ratio.least)})",
         f"<= {limit:g}x" if limit else "",
         _verdict(ratio.median <= limit) if limit else "",
         **others,
@@ -66,7 +67,7 @@ def plain(
         shown.get(FLOOR, ""),
         shown[OURS],
         "",
-        f"<= {show(limit)}" if limit is not None else "",
+        f"{'=' if is_met is operator.eq else '<='} {show(limit)}" if limit is not None else "",
         _verdict(is_met(values[OURS], limit)) if limit is not None else "",
         *(shown.get(name, "") for name in (ANCESTOR, DOGPILE, CASHEWS)),
     )
@@ -80,6 +81,10 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.2 else f"{ratio:.3f}"
 
 
 def _verdict(is_met: bool) -> str:

@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from . import signals
 from .conf import conf
 from .engine import bulk, changing, explaining, keys, reading, registry
-from .engine.entry import Entry, is_plainly_fresh, unpack
+from .engine.entry import Entry, is_plainly_fresh
 from .engine.explaining import Explanation
 from .engine.flow import Fetch, Flow, adrive, drive
 from .engine.near import near
@@ -23,6 +24,8 @@ from .engine.status import HIT, MISS
 from .engine.transactions import after_commit
 from .hooks import Hooks
 from .options import without_task_options
+
+__all__ = ["Call", "Job"]
 
 logger = logging.getLogger("cacheback")
 
@@ -274,13 +277,18 @@ class Job(Hooks):
 
         :raises JobNotImportable: when a worker would not find it.
         """
+        path = registry.path_of(type(self))
+        if not (self._has_identity or self._used_options):
+            return path, args, {}
         rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
-        using = without_task_options(self._used_options)
-        return registry.path_of(type(self)), args, {**rebuild, "using": using}
+        return path, args, {**rebuild, "using": without_task_options(self._used_options)}
 
     @classmethod
     def _rebuild(
-        cls, args: tuple[Any, ...], kwargs: Mapping[str, Any], using: Mapping[str, Any]
+        cls,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+        using: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[Job, tuple[Any, ...]]:
         """Return the job that :meth:`_describe` told of, and its first arguments."""
         job = cls(*args, **kwargs)
@@ -326,8 +334,10 @@ class Job(Hooks):
     def _plain_value(self, packed: Any) -> Any:
         if not self._deserializes:
             return packed[2]
-        entry = self._readable(unpack(packed))
-        return _NONE if entry is None else entry.value
+        try:
+            return self._from_cache(packed[2])
+        except Exception:
+            return _NONE  # the flow that follows will find and report it
 
     def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not conf.enabled:

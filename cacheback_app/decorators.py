@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, update_wrapper
-from inspect import iscoroutinefunction
-from types import MethodType
+from inspect import Signature, iscoroutinefunction, signature
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from asgiref.sync import markcoroutinefunction
@@ -49,7 +48,7 @@ class CachedFunction(Generic[P, R]):
         return cast(R, self._get(self, *args, **kwargs))
 
     def __get__(self, instance: object | None, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        return self if instance is None else BoundCachedFunction(self, instance)
 
     def __repr__(self) -> str:
         return f"<cacheback {registry.dotted(self.fn)}>"
@@ -90,9 +89,40 @@ class CachedFunction(Generic[P, R]):
         wanted = [as_call(call) for call in calls]
         return self.job.get_many([Call((self, *call.args), call.kwargs) for call in wanted])
 
-    def _rebuild(self, using: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:
+    def _rebuild(self, using: Mapping[str, Any] | None = None) -> tuple[Job, tuple[Any, ...]]:
         """Return the job and its first argument, for a worker."""
         return (self.job.using(**using) if using else self.job), (self,)
+
+
+class BoundCachedFunction:
+    """A cached method of one instance: as the :class:`CachedFunction`, with that argument given."""
+
+    _BOUND = frozenset({"set", "invalidate", "delete", "refresh", "raw_get", "explain", "key"})
+
+    def __init__(self, function: CachedFunction[Any, Any], instance: object) -> None:
+        self.__wrapped__ = function
+        self.__self__ = instance
+        if iscoroutinefunction(function.fn):
+            markcoroutinefunction(self)
+
+    @property
+    def __signature__(self) -> Signature:
+        whole = signature(self.__wrapped__)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.__wrapped__, name)
+        return partial(attribute, self.__self__) if name in self._BOUND else attribute
+
+    def get_many(self, calls: Iterable[Any]) -> list[Any]:
+        """See Job.get_many()."""
+        wanted = [as_call(call) for call in calls]
+        return self.__wrapped__.get_many(
+            [Call((self.__self__, *call.args), call.kwargs) for call in wanted]
+        )
 
 
 @overload

@@ -1,12 +1,15 @@
-"""Durations as people write them: 90, 1.5, "90", "1m", "30 seconds", "2:30", timedelta(hours=1)."""
+"""Durations as people write them: 90, 1.5, "1m", "30 seconds", "2:30", timedelta(hours=1)."""
 
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from typing import overload
 
 from pytimeparse.timeparse import timeparse
+
+_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 Duration = int | float | str | timedelta
 
@@ -33,15 +36,10 @@ def _number(value: Duration) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
-        parsed = timeparse(value)
-        if parsed is not None:
-            return parsed
-        try:
-            return float(value)  # seconds, which pytimeparse takes with a unit only
-        except ValueError:
-            raise ValueError(
-                f"{value!r} is not a duration; write it like '90', '1m' or '2 hours'"
-            ) from None
+        parsed = float(value) if _NUMBER.fullmatch(value) else timeparse(value)
+        if parsed is None:
+            raise ValueError(f"{value!r} is not a duration; write it like '90', '1m' or '2 hours'")
+        return parsed
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
     raise TypeError(f"a duration is a number, text or timedelta, not {type(value).__name__}")

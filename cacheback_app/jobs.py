@@ -33,6 +33,8 @@ def given_options(
     others: Options,
 ) -> dict[str, Any]:
     """Return the options that are not None; the first four may come by position."""
+    if not others and (lifetime, fetch_on_miss, cache_alias, task_options) == (None,) * 4:
+        return {}  # as for most query set jobs, which are made anew for each read
     options = {
         "lifetime": lifetime,
         "fetch_on_miss": fetch_on_miss,
@@ -117,7 +119,7 @@ class FunctionJob(Job):
         using = self._used_options
         if getattr(args[0], "job", self) is not self:
             using = {name: self.__dict__[name] for name in self.__dict__.keys() & OPTIONS}
-        return path, args[1:], {"using": without_task_options(using)}
+        return path, args[1:], {"using": without_task_options(using)} if using else {}
 
 
 def _function_keys() -> Callable[..., str]:
@@ -163,7 +165,8 @@ class QuerySetJob(Job):
         """
         self.model = apps.get_model(model) if isinstance(model, str) else model
         self._given = given_options(lifetime, fetch_on_miss, cache_alias, task_options, options)
-        self._set_options(**self._given)
+        if self._given:
+            self._set_options(**self._given)
         self._known_key = _model_keys(type(self))  # type: ignore[arg-type]
         self._known_as = self.model
 
@@ -187,6 +190,7 @@ class QuerySetJob(Job):
         return list(value) if isinstance(value, QuerySet) else value
 
     def _to_cache(self, value: Any) -> Any:
+        value = list(value) if isinstance(value, QuerySet) else value
         if isinstance(value, self.model):
             return "one", _rows([value])
         if isinstance(value, list) and value and all(type(item) is self.model for item in value):

@@ -31,7 +31,7 @@ def run(environment: Environment) -> Iterator[Row]:
             ANCESTOR: calls("[job.get(name) for name in names]", job=ancestor, names=NAMES),
         }
         if alias == "redis":
-            statement = "region.get_or_create_multi(names, None)"
+            statement = "region.get_or_create_multi(names, dict)"
             blocks[DOGPILE] = calls(statement, region=region, names=NAMES)
         samples = interleaved(blocks, number=3, rounds=80)
         yield timed(f"get_many of 100 hits, {backend} / cache.get_many", samples, 1.5)
@@ -43,6 +43,6 @@ def run(environment: Environment) -> Iterator[Row]:
         for name in NAMES:
             ancestor.get(name)
     with commands(environment.cache_server) as dogpile:
-        region.get_or_create_multi(NAMES, None)
+        region.get_or_create_multi(NAMES, dict)
     counts = {OURS: ours.sent, ANCESTOR: theirs.sent, DOGPILE: dogpile.sent}
     yield plain("get_many of 100 hits, Redis: round trips", counts, limit=1)

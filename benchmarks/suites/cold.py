@@ -9,9 +9,7 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-from django.conf import settings
-
-from benchmarks import peers
+from benchmarks import peers, settings
 from benchmarks.counting import Count, commands
 from benchmarks.environment import Environment
 from benchmarks.processes import Worker

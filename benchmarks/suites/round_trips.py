@@ -39,7 +39,7 @@ def run(environment: Environment) -> Iterator[Row]:
     counts = {
         OURS: round_trips(stored(ours)),
         ANCESTOR: round_trips(stored(ancestor)),
-        DOGPILE: round_trips(lambda _: region.get_or_create(next(names), None)),
+        DOGPILE: round_trips(lambda _: region.get_or_create(next(names), dict)),
     }
     yield plain("round trips, hit", counts, limit=1)
 

@@ -11,8 +11,8 @@ from cacheback_app.exceptions import CacheUnavailable
 from . import tags
 from .claims import Claim, State, claim_key, lease_key
 from .entry import Entry, unpack
-from .fetching import Errand, Fetched, entry_for, fetch_and_store, verify
-from .flights import flights
+from .fetching import Errand, Fetched, entry_for, fetch_and_store, landed, verify
+from .flights import Flight, flights
 from .flow import Flow
 from .near import near
 from .reading import dispatch, send
@@ -114,13 +114,22 @@ def _mark(slot: Slot, before: Outcome, entry: Entry | None) -> list[Op]:
 
 def refresh(slot: Slot) -> Flow[Fetched]:
     """Fetch now, whoever else does, and store."""
+    flight, is_leader = flights.join(slot.flight_key)
+    if not is_leader:
+        return (yield from _refresh(slot))
+    return (yield from landed(slot, flight, _refresh(slot, flight)))
+
+
+def _refresh(slot: Slot, *flown: Flight) -> Flow[Fetched]:
     ttl = slot.claim_ttl
+    for flight in flown:
+        flight.lapses_at = time.monotonic() + ttl
     claim = Claim.new(State.RUNNING, ttl)
     ops = slot.begin_ops(claim, ttl, expect=ANY)
     grant = None
     with contextlib.suppress(CacheUnavailable):
         grant = slot.grant((yield slot.transact(ops)))
-    return (yield from fetch_and_store(slot, Errand(claim, grant)))
+    return (yield from fetch_and_store(slot, Errand(claim, grant, flights=flown)))
 
 
 def refresh_later(slot: Slot) -> Flow[None]:

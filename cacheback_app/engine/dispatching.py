@@ -32,10 +32,12 @@ class Hand(Step):
         self.queue.send(self.call)
 
     async def arun(self) -> None:
-        if self.queue.in_place:
-            await sync_to_async(self.run)()
-        else:
+        if self.queue.takes_time:
             await Io(self.run).arun()
+        elif self.queue.in_process and not self.queue.in_place:
+            self.run()
+        else:  # with its database connections, in the thread that Django keeps for sync code
+            await sync_to_async(self.run)()
 
 
 def hand_over(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow[None]:

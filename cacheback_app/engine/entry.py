@@ -86,6 +86,7 @@ def is_plainly_fresh(packed: object, now: float) -> bool:
     return (
         type(packed) is tuple
         and len(packed) == _SHORT
+        and type(packed[0]) is str
         and packed[0] == MARK
         and type(packed[1]) is float
         and packed[1] > now

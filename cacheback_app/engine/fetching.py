@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.dispatch import Signal
@@ -19,12 +19,14 @@ from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
 
 from .claims import Claim, State, claim_key, error_key
 from .entry import Entry, unpack
-from .flights import Flight
+from .flights import Flight, Landing, flights
 from .flow import Fetch, Flow, StopIterationRaised
 from .near import near
 from .outages import log
 from .slot import ERROR_TTL, Grant, Slot, Stored
 from .state import Op, drop, put, state_for
+
+T = TypeVar("T")
 
 logger = logging.getLogger("cacheback")
 
@@ -67,6 +69,23 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     stored = yield from store(slot, errand, value, began, duration)
     report_success(slot, errand, duration, stored)
     return Fetched(value, stored)
+
+
+def landed(slot: Slot, flight: Flight, flow: Flow[T]) -> Flow[T]:
+    """Run ``flow`` and tell what it brings to those who wait for ``flight``."""
+    landing: tuple[Landing, Any] = (Landing.RETRY, None)
+    try:
+        result = yield from flow
+        if isinstance(result, Fetched) and result.stored is not Stored.OVERTAKEN:
+            landing = (Landing.VALUE, result.value)
+        return result
+    except Exception as exc:
+        landing = (Landing.ERROR, exc)
+        raise
+    finally:
+        # First the one, so that nobody who comes later is given what was fetched before.
+        flights.leave(slot.flight_key, flight)
+        flight.land(*landing)
 
 
 def report_success(slot: Slot, errand: Errand, duration: float, stored: Stored) -> None:

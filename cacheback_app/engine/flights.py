@@ -34,6 +34,7 @@ class Work:
         self._do = do
         self._taken = threading.Lock()
         self._done = threading.Event()
+        self._callbacks: list[Callable[[], object]] = []
         self._value: Any = None
         self._error: BaseException | None = None
 
@@ -52,7 +53,19 @@ class Work:
             self._error = exc  # result() raises it to whoever asked for the work
         finally:
             self._done.set()
+            for callback in self._callbacks:
+                callback()
         return True
+
+    def withdraw(self) -> None:
+        """See to it that nobody begins it any more."""
+        self._taken.acquire(blocking=False)
+
+    def add_callback(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` once, or twice, when it is done, from whichever thread does it."""
+        self._callbacks.append(callback)
+        if self._done.is_set():
+            callback()
 
     def result(self) -> Any:
         """Return the value, or raise what was raised."""

@@ -97,8 +97,26 @@ class Fetch(Step):
         work = Work(self.run)
         for flight in self.flights:
             flight.offer(work)
-        await sync_to_async(work.do_once)()
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        work.add_callback(_wake(loop, done))
+        turn = asyncio.ensure_future(sync_to_async(work.do_once)())
+        try:
+            await done.wait()
+        except asyncio.CancelledError:
+            work.withdraw()
+            turn.cancel()
+            raise
         return work.result()
+
+
+def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> Callable[[], None]:
+    """Return what sets ``event`` from any thread."""
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it who waited
+            loop.call_soon_threadsafe(event.set)
+
+    return wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +132,7 @@ class Await(Step):
     async def arun(self) -> bool:
         loop = asyncio.get_running_loop()
         landed = asyncio.Event()
-
-        def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it who waited
-                loop.call_soon_threadsafe(landed.set)
-
+        wake = _wake(loop, landed)
         self.flight.add_callback(wake)
         try:
             async with asyncio.timeout(self.timeout):

@@ -15,7 +15,7 @@ from . import outages, policy
 from .claims import Claim, State, claim_key
 from .dispatching import abandon, hand_over
 from .entry import Entry, unpack
-from .fetching import Errand, Fetched, fetch_and_store, release_quietly
+from .fetching import Errand, Fetched, fetch_and_store, landed, release_quietly
 from .flights import Flight, Landing, flights
 from .flow import Await, Flow, Pause
 from .near import near
@@ -153,7 +153,7 @@ def fetch_once(
     while True:
         flight, is_leader = flights.join(slot.flight_key)
         if is_leader:
-            return (yield from _lead(slot, flight, stale, is_down, deadline))
+            return (yield from landed(slot, flight, _fly(slot, flight, stale, is_down, deadline)))
         result = yield from _follow(slot, flight, deadline)
         if result is not None:
             return result
@@ -184,23 +184,6 @@ def _reread(slot: Slot) -> Flow[Entry | None]:
     except CacheUnavailable:
         return None
     return entry if slot.judge(entry) in (Verdict.FRESH, Verdict.EARLY) else None
-
-
-def _lead(
-    slot: Slot, flight: Flight, stale: Entry | None, is_down: bool, deadline: float
-) -> Flow[Fetched | _TimedOut]:
-    landing: tuple[Landing, Any] = (Landing.RETRY, None)
-    try:
-        result = yield from _fly(slot, flight, stale, is_down, deadline)
-        if isinstance(result, Fetched) and result.stored is not Stored.OVERTAKEN:
-            landing = (Landing.VALUE, result.value)
-        return result
-    except Exception as exc:
-        landing = (Landing.ERROR, exc)
-        raise
-    finally:
-        flights.leave(slot.flight_key, flight)
-        flight.land(*landing)
 
 
 def _fly(

@@ -59,7 +59,7 @@ def find(path: str) -> Target:
             raise MalformedCall(f"{path} is not a job")
         try:
             import_module(module)
-        except Exception as exc:  # a module may raise anything while it is imported
+        except (Exception, SystemExit) as exc:  # a module may raise anything on its import
             raise MalformedCall(f"{path} cannot be imported: {exc}") from exc
     if path not in _targets:
         raise MalformedCall(f"{path} is not a job")

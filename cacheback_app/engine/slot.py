@@ -21,7 +21,7 @@ from .claims import Claim, claim_key, error_key, lease_key, new_token
 from .entry import Entry, unpack
 from .flow import Flow, Io
 from .policy import TagVerdict, Verdict, judge, judge_tags
-from .state import Op, Outcome, State, drop, ensure, look, put, state_for
+from .state import ABSENT, Op, Outcome, State, drop, ensure, look, put, state_for
 
 if TYPE_CHECKING:
     from cacheback_app.base import Job
@@ -199,7 +199,7 @@ class Slot:
 
     def grant(self, outcome: Outcome) -> Grant | None:
         """Return what an applied :meth:`begin_ops` gave: nothing by a cache that keeps nothing."""
-        if outcome.value(lease_key(self.key)) is None:
+        if outcome.raw(lease_key(self.key)) is ABSENT:
             return None
         names = self.tags() if self.job._has_tags else ()
         return Grant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,10 +14,24 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 class _Batch:
     """What was asked for in one transaction of one connection."""
 
-    def __init__(self, hooks: list[Any]) -> None:
-        self.hooks = hooks
+    def __init__(self) -> None:
+        self.hooks: list[Any] = []
         self.asked: set[tuple[Hashable, tuple[str, ...]]] = set()
         self.done: set[Hashable] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Hook:
+    """What runs after the commit: the first of equal ones acts."""
+
+    batch: _Batch
+    what: Hashable
+    act: Callable[[], object]
+
+    def __call__(self) -> None:
+        if self.what not in self.batch.done:
+            self.batch.done.add(self.what)
+            self.act()
 
 
 _batches: WeakKeyDictionary[BaseDatabaseWrapper, _Batch] = WeakKeyDictionary()
@@ -40,23 +55,20 @@ def _ask(connection: BaseDatabaseWrapper, what: Hashable, act: Callable[[], obje
     asked = (what, tuple(connection.savepoint_ids))
     if asked not in batch.asked:
         batch.asked.add(asked)
-        transaction.on_commit(lambda: _once(batch, what, act), using=connection.alias)
+        transaction.on_commit(_Hook(batch, what, act), using=connection.alias)
     return True
 
 
 def _batch(connection: BaseDatabaseWrapper) -> _Batch:
-    # Django starts a new list of hooks with each transaction, and after each rollback.
+    # Django starts a new list of hooks with each transaction, and after each rollback: of a
+    # savepoint, then what is left of the transaction's hooks is in it.
     hooks: list[Any] = connection.run_on_commit
     batch = _batches.get(connection)
     if batch is None or batch.hooks is not hooks:
-        batch = _batches[connection] = _Batch(hooks)
+        left = (hook.batch for _, hook, *_ in hooks if isinstance(hook, _Hook))
+        batch = _batches[connection] = next(left, _Batch())
+        batch.hooks, batch.asked = hooks, set()
     return batch
-
-
-def _once(batch: _Batch, what: Hashable, act: Callable[[], object]) -> None:
-    if what not in batch.done:
-        batch.done.add(what)
-        act()
 
 
 def _is_test_case(connection: BaseDatabaseWrapper) -> bool:

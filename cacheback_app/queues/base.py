@@ -63,7 +63,7 @@ class BaseQueue(ABC):
 
     @abstractmethod
     def enqueue(self, call: RefreshCall) -> None:
-        """Have ``call`` run, once, within ``call.expires`` seconds or not at all.
+        """Have ``call`` run, once, within ``call.time_left`` seconds or not at all.
 
         Any error that is raised means that the call was not enqueued.
         """

@@ -82,8 +82,8 @@ class RefreshCall:
         try:
             payload = {
                 "args": codec.dump(args, "args"),
-                "kwargs": codec.dump(dict(slot.kwargs), "kwargs"),
-                "rebuild": codec.dump(rebuild, "init arguments"),
+                "kwargs": codec.dump(dict(slot.kwargs), "kwargs") if slot.kwargs else _NO_KWARGS,
+                "rebuild": codec.dump(rebuild, "init arguments") if rebuild else _NO_KWARGS,
             }
         except TypeError as exc:
             if local is None:
@@ -91,6 +91,11 @@ class RefreshCall:
             payload = {}
         options = dict(slot.job.task_options or {})
         return cls(path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local)
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until the claim ends; never less than a moment."""
+        return max(0.001, self.sent_at + self.expires - time.time())
 
     @property
     def path(self) -> str:
@@ -183,6 +188,9 @@ class RefreshCall:
             queue_named("threads").enqueue(self)
         elif claim := Claim.parse(self.claim):
             drive(abandon(slot, claim))
+
+
+_NO_KWARGS = codec.dump({})
 
 
 def _canonical(body: Mapping[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
-from celery import current_app
+from celery import Celery, current_app
+from celery._state import get_current_app
 
 from .base import BaseQueue
 from .call import RefreshCall
@@ -24,7 +26,7 @@ class CeleryQueue(BaseQueue):
     @property
     def takes_time(self) -> bool:
         """Whether Celery sends messages: unless it is told to run tasks in place, in tests."""
-        return not current_app.conf.task_always_eager
+        return not _is_eager(get_current_app(), int(time.monotonic()))
 
     # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
     # would sleep between three.
@@ -47,7 +49,15 @@ class CeleryQueue(BaseQueue):
     def _publish(self, task: Any, call: RefreshCall) -> None:
         options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
         options["serializer"] = "json"  # whatever the site uses for tasks of its own
-        options.setdefault("expires", call.expires)
+        options.setdefault("expires", call.time_left)
+        if task.app.conf.task_always_eager:
+            options.setdefault("throw", False)  # a fetch that fails is no broker that is down
         # Arguments may be private; what Celery's events and logs show is the job.
         options["kwargsrepr"] = repr({"job": call.job})
         task.apply_async(kwargs={"message": call.message()}, **options)
+
+
+@lru_cache(maxsize=8)
+def _is_eager(app: Celery, second: int) -> bool:
+    # Reading one of Celery's settings takes a tenth of a stale read; once a second will do.
+    return bool(app.conf.task_always_eager)

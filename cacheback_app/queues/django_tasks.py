@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.utils import timezone
 
 from .base import BaseQueue
@@ -44,7 +46,10 @@ class DjangoTasksQueue(BaseQueue):
             options["queue_name"] = options.pop("queue")
         if countdown := options.pop("countdown", None):
             options["run_after"] = timezone.now() + timedelta(seconds=countdown)
-        refresh.using(**options).enqueue(call.message())
+        # In a savepoint, so that a database that refuses does not spoil the caller's transaction.
+        is_open = transaction.get_connection().in_atomic_block
+        with transaction.atomic() if is_open else nullcontext():
+            refresh.using(**options).enqueue(call.message())
 
 
 @task

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import close_old_connections
 
@@ -37,17 +37,16 @@ RETRY_AFTER = 5.0
 loses a quarter of a second to an outage, not ten."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Sending:
     """One message on its way to the broker."""
 
     queue: BaseQueue
     call: RefreshCall
     enqueue: Callable[[], None]
-    is_trusted: bool
-    """Whether the caller went on without waiting."""
-    handed_over: float = field(default_factory=time.monotonic)
-    outcome: Future[None] = field(default_factory=Future)
+    handed_over: float
+    outcome: Future[None] | None
+    """For a caller that waits; others have gone on, as the broker answers."""
     since: float = math.inf
     """Monotonic time at which the broker was first spoken to."""
 
@@ -81,11 +80,11 @@ class Handoff:
             self._pool.renew()
             self._sending = None
         is_trusted = self._answers and not self._hangs_for(PATIENCE)
-        sending = _Sending(queue, call, queue.bind(call), is_trusted)
-        self._last_handed_over = sending.handed_over
+        now = self._last_handed_over = time.monotonic()
+        sending = _Sending(queue, call, queue.bind(call), now, None if is_trusted else Future())
         if not self._pool.submit(lambda: self._publish(sending)):
             raise QueueError("too many messages wait to be sent")
-        if not is_trusted:
+        if sending.outcome is not None:
             self._await(sending.outcome)
 
     def flush(self, timeout: float = 2.0) -> bool:
@@ -108,7 +107,7 @@ class Handoff:
             raise QueueError(f"{type(exc).__name__}: {exc}") from exc
 
     def _publish(self, sending: _Sending) -> None:
-        if sending.is_trusted:
+        if sending.outcome is None:
             self._wait_for_lull(sending)
         self._sending = sending
         sending.since = time.monotonic()
@@ -117,12 +116,14 @@ class Handoff:
         except Exception as exc:
             if self._sending is sending:  # or a hung one was given up, and another speaks by now
                 self._fail()
-            sending.outcome.set_exception(exc)
-            if sending.is_trusted:  # the caller has gone on; do for it what it would have done
+            if sending.outcome is None:  # do for the caller what it would have done itself
                 sending.call.not_sent(sending.queue, exc)
+            else:
+                sending.outcome.set_exception(exc)
         else:
             self._answers, self._down_until = True, 0.0
-            sending.outcome.set_result(None)
+            if sending.outcome is not None:
+                sending.outcome.set_result(None)
         finally:
             if self._sending is sending:
                 self._sending = None

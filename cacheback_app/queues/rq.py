@@ -35,7 +35,7 @@ class RQQueue(BaseQueue):
 
     def enqueue(self, call: RefreshCall) -> None:
         options = {
-            "ttl": math.ceil(call.expires),
+            "ttl": math.ceil(call.time_left),
             "description": f"refresh {call.path}",
             **({"result_ttl": 0} if conf.task_ignore_result else {}),
             # RQ's own default is a year, which a broken upstream fills.
@@ -44,13 +44,22 @@ class RQQueue(BaseQueue):
         }
         queue = self._get_queue(options.pop("queue", "default"))
         countdown = options.pop("countdown", None)
+        at_front = options.pop("at_front", False)
         options.pop("priority", None)
+        if "job_timeout" in options:  # as Queue.enqueue() calls it
+            options["timeout"] = options.pop("job_timeout")
+        if retry := options.get("retry"):
+            options["meta"] = {**(options.get("meta") or {}), TRIES: retry.max}
         # create_job() refuses what it does not know; enqueue() would hand it to the function.
         job = queue.create_job(refresh, args=(call.message(),), **options)
         if countdown:
             queue.schedule_job(job, datetime.now(UTC) + timedelta(seconds=countdown))
         else:
-            queue.enqueue_job(job)
+            queue.enqueue_job(job, at_front=at_front)
+
+
+TRIES = "cacheback_tries"
+"""Where a job's ``meta`` has how many retries it began with."""
 
 
 def refresh(message: Mapping[str, Any]) -> bool:
@@ -58,5 +67,6 @@ def refresh(message: Mapping[str, Any]) -> bool:
     from rq import get_current_job
 
     job = get_current_job()
-    is_retry = job is not None and bool(job.number_of_retries)
+    left = None if job is None else job.retries_left
+    is_retry = job is not None and left is not None and left < job.meta.get(TRIES, 0)
     return RefreshCall.from_message(message).run(is_retry=is_retry)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 
 from cacheback_app import Job
 from cacheback_app.engine import registry
@@ -190,6 +191,8 @@ def in_threads(count: int, do: Callable[[int], Any], timeout: float = 30.0) -> l
             results[index] = do(index)
         except BaseException as exc:
             results[index] = exc
+        finally:
+            hang_up()
 
     threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
     for thread in threads:
@@ -198,6 +201,14 @@ def in_threads(count: int, do: Callable[[int], Any], timeout: float = 30.0) -> l
         thread.join(timeout)
         assert not thread.is_alive(), "a thread hangs"
     return results
+
+
+def hang_up() -> None:
+    """Close the connections that this thread's own caches opened: sockets that are left to the
+    garbage collector are warnings, and so errors."""
+    for cache in caches.all(initialized_only=True):
+        for pool in getattr(getattr(cache, "_cache", None), "_pools", {}).values():
+            pool.disconnect()
 
 
 class Background:
@@ -215,6 +226,8 @@ class Background:
             self._result = self._do()
         except BaseException as exc:
             self._error = exc
+        finally:
+            hang_up()
 
     @property
     def is_running(self) -> bool:
@@ -254,8 +267,6 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def make_stale(job: Job, *args: Any) -> None:
     """Let the cached value of a call have expired a second ago, long before its ``cache_ttl``."""
-    from django.core.cache import caches
-
     slot = slot_of(job, *args)
     cache = caches[slot.alias]
     packed = cache.get(slot.key)

@@ -193,3 +193,18 @@ def test_set_and_refresh_begin_anew(when: str, clock: Clock) -> None:
     job.set("x", data="old") if when == "set" else job.refresh("x")
     clock.move(59)
     assert job.raw_get("x") is not None
+
+
+@pytest.mark.parametrize("alias_name", ["redis", "own", "django_redis"])
+def test_a_slow_fetch_leaves_less_on_the_server(
+    alias_name: str, redis_url: str, clock: Clock
+) -> None:
+    """Redis forgets a value ``cache_ttl`` after its fetch began, not after it was stored (J6)."""
+    from redis import Redis
+
+    job = Short().using(cache_alias=alias_name, refresh_timeout=100)
+    job.at.before = lambda: clock.move(40)
+    job.get("x")
+    with Redis.from_url(redis_url) as client:
+        left = client.pttl(caches[alias_name].make_key(job.key("x")))
+    assert 15_000 < left <= 20_000

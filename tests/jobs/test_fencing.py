@@ -9,7 +9,7 @@ from django.core.cache import caches
 
 from cacheback_app import Job, delete_tags, invalidate_tags
 from cacheback_app.engine import bulk, changing, reading
-from cacheback_app.engine.claims import claim_key
+from cacheback_app.engine.claims import claim_key, lease_key
 from cacheback_app.engine.flow import Await, Fetch, Flow
 from tests.jobs.support import (
     Background,
@@ -278,3 +278,52 @@ def test_delete_during_a_fetch_in_another_thread(alias: str) -> None:
     go_on.set()
     assert fetching.result() == "old"
     assert job.raw_get(NAME) is None
+
+
+def test_a_lost_lease_proves_nothing(alias: str) -> None:
+    """A cache that lost the lease of a fetch may have lost an invalidation too: the value goes to
+    its caller only (J5)."""
+    job = Source().using(cache_alias=alias)
+    steps = Steps(miss(job))
+    steps.run_until(Fetch)
+    caches[alias].delete(lease_key(job.key(NAME)))
+    assert steps.finish().value == "old"
+    assert job.raw_get(NAME) is None
+    assert job.explain(NAME).claimed_until is None
+
+
+def test_of_two_late_fetches_the_newer_is_kept(alias: str) -> None:
+    """When the claims of two fetches have lapsed, the one that began first does not overwrite
+    the other (J5)."""
+    job = Source().using(cache_alias=alias)
+    claim = claim_key(job.key(NAME))
+    older = Steps(miss(job))
+    older.run_until(Fetch)
+    older.run_next()
+    caches[alias].delete(claim)
+    job.at.value = "new"
+    with elsewhere():
+        newer = Steps(miss(job))
+        newer.run_until(Fetch)
+        newer.run_next()
+        caches[alias].delete(claim)
+        newer.finish()
+    assert job.raw_get(NAME)[1] == "new"  # type: ignore[index]
+    older.finish()
+    assert job.raw_get(NAME)[1] == "new"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("change", ["set", "delete", "invalidate"])
+def test_no_wait_for_what_was_overtaken(change: str, alias: str, capture: CaptureQueue) -> None:
+    """After a change, a caller of this process does not wait for the fetch that it overtook
+    (J5, J3)."""
+    job = Source().using(cache_alias=alias)
+    steps = Steps(miss(job))
+    steps.run_until(Fetch)
+    steps.run_next()
+    job.at.value = "new"
+    CHANGES[change](job)
+    assert job.get(NAME) == ("set" if change == "set" else "new")
+    assert not steps.is_done
+    assert steps.finish().value == "old"
+    assert job.get(NAME) == ("set" if change == "set" else "new")

@@ -1,20 +1,25 @@
 """Brokers that refuse, that never answer, and that die after having worked."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.backends.signals import connection_created
 
 from cacheback_app import Job, signals
 from cacheback_app.exceptions import QueueError
 from cacheback_app.queues.handoff import handoff
 from tests import services
 from tests.addresses import Site
+from tests.testapp.models import Author
 
-from .jobs import Broken, Price, fetches, make_stale
+from .jobs import Broken, Echo, Price, fetches, make_stale
 from .proxy import Proxy, proxy
 from .test_celery import renewed
 
@@ -243,3 +248,58 @@ def test_connection_that_hangs(
 
         services.wait_until(is_renewed, 20, what="a refresh over a new connection")
     handoff.flush()
+
+
+def test_task_that_was_sent_late(
+    redis_server: services.RedisServer,
+    shared_redis_server: services.RedisServer,
+    use_site: Callable[[Site], None],
+    name: str,
+) -> None:
+    """What waited to be sent expires with its claim, not that much later (J8)."""
+    use_site(Site(cache=shared_redis_server.url(1), broker=redis_server.url(0)))
+    job = Price().using(refresh_timeout=1.5, task_options={"queue": "held"})
+    make_stale(job, name)
+    job.get(name)
+    client = redis_server.client(0)
+    services.wait_until(lambda: client.llen("held"), what="a message")
+    client.delete("held")
+    redis_server.pause()
+    for number in range(3):
+        make_stale(job, f"{name}{number}")
+        assert timed(lambda number=number: job.get(f"{name}{number}")) == "old"
+    lapses = job.explain(f"{name}2").claimed_until
+    time.sleep(0.7)
+    redis_server.resume()
+    assert handoff.flush()
+    messages = [json.loads(text) for text in client.lrange("held", 0, -1)]
+    assert messages
+    for message in messages:
+        expires = datetime.fromisoformat(message["headers"]["expires"])
+        assert expires.timestamp() < lapses + 0.3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publisher_keeps_no_database_connection(
+    behind_proxy: Proxy, failures: Any, name: str
+) -> None:
+    """The thread that finds the broker gone, and reads a model instance to say so, leaves no
+    database connection open (J10)."""
+    opened: list[Any] = []
+
+    def note(connection: Any, **kwargs: Any) -> None:
+        opened.append(connection)
+
+    author = Author.objects.create(name="Ann")
+    connection_created.connect(note)
+    try:
+        behind_proxy.close()
+        job = Echo().using(on_dispatch_error="serve")
+        make_stale(job, author)
+        assert timed(lambda: job.get(author)) == "old"
+        services.wait_until(lambda: failures, what="the failure")
+        assert handoff.flush()
+        assert job.get(author) == "old"
+    finally:
+        connection_created.disconnect(note)
+    assert all(it.connection is None for it in opened if it is not connections["default"])

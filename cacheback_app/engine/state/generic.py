@@ -24,8 +24,8 @@ class GenericState(State):
             if not _holds(op, found.get(op.key, NOTHING)):
                 return Outcome(False, found)
         wrote: dict[str, Any] = {}
-        for op in ops:
-            if op.write is Write.PUT and op.expect is ABSENT:
+        for op in sorted(ops, key=_is_not_add):
+            if not _is_not_add(op):
                 # The one step that every backend makes indivisible: who loses here has lost.
                 with storing():
                     is_added = self.cache.add(op.key, op.value, _whole(op.ttl))
@@ -57,17 +57,21 @@ class GenericState(State):
             case Write.ENSURE:
                 self.cache.add(op.key, op.value, _whole(op.ttl))
                 there = self.cache.get(op.key)
-                found[op.key] = Found(there, there)
+                found[op.key] = NOTHING if there is None else Found(there, there)
+
+
+def _is_not_add(op: Op) -> bool:
+    return op.write is not Write.PUT or op.expect is not ABSENT
 
 
 def _must_read(op: Op) -> bool:
-    if op.write is Write.PUT and op.expect is ABSENT:
+    if not _is_not_add(op):
         return op.look
     return op.look or op.expect is not ANY or op.write in (Write.ENSURE, Write.REPLACE)
 
 
 def _holds(op: Op, found: Found) -> bool:
-    if op.expect is ANY or (op.expect is ABSENT and op.write is Write.PUT):
+    if op.expect is ANY or not _is_not_add(op):
         return True
     if op.expect is ABSENT or found is NOTHING:
         return op.expect is found.raw

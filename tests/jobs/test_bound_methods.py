@@ -1,0 +1,42 @@
+"""Cached methods, reached through an instance."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cacheback_app import Job, cacheback
+
+calls: list[Any] = []
+
+
+@dataclass(frozen=True)
+class Shop:
+    name: str
+
+    @cacheback(lifetime=60)
+    def stock(self, title: str) -> str:
+        calls.append((self.name, title))
+        return f"{self.name}: {title}"
+
+
+def test_a_method_is_cached_for_its_instance() -> None:
+    """A method's values are those of its instance; equal instances share them (J13)."""
+    calls.clear()
+    assert Shop("north").stock("Emma") == "north: Emma"
+    assert Shop("south").stock("Emma") == "south: Emma"
+    assert Shop("north").stock("Emma") == "north: Emma"
+    assert calls == [("north", "Emma"), ("south", "Emma")]
+
+
+def test_a_bound_method_takes_its_own_arguments() -> None:
+    """``instance.method.set`` and the like are told what the method is told (section 1)."""
+    calls.clear()
+    stock = Shop("north").stock
+    stock.set("Emma", data="by hand")
+    assert stock("Emma") == "by hand"
+    assert stock.key("Emma") == Shop.stock.key(Shop("north"), "Emma")
+    assert stock.explain("Emma").status == Job.HIT
+    assert stock.raw_get("Emma")[1] == "by hand"
+    assert stock.get_many(["Emma", "Persuasion"]) == ["by hand", "north: Persuasion"]
+    stock.delete("Emma")
+    assert stock.refresh("Emma") == "north: Emma"
+    assert stock.fn(Shop("west"), "Emma") == "west: Emma"
