@@ -30,7 +30,10 @@ _BACKEND = re.compile(r"backend\.(?P<name>[^.]+)(?:\.(?P<option>.+))?")
 _CONTAINER = re.compile(
     r"container\.(?P<name>.+?)\.(?:backend(?:\.(?P<option>.+))?|(?P<field>generator|expire|timeout))"
 )
-
+_KEYS = (
+    "keys are backend.NAME, backend.NAME.OPTION, container.NAME.backend, "
+    "container.NAME.generator, container.NAME.expire and container.NAME.timeout"
+)
 
 Factory = Callable[[], CacheContainer]
 """Makes a container; raises :exc:`ConfigurationException`, which tells where the mistake is."""
@@ -61,9 +64,12 @@ def _store_named(name: Any, where: str) -> BaseStore:
     if not isinstance(name, str):
         kind = type(name).__name__
         raise ConfigurationException(f"{where}: a store is named by text, not by {kind}")
-    if name in stores or "." not in name:
+    if "." in name and name not in stores:
+        return _new_store(name, {}, where)
+    try:
         return stores[name]
-    return _new_store(name, {}, where)
+    except ConfigurationException as exc:
+        raise ConfigurationException(f"{where}: {exc}") from exc
 
 
 def _made(name: str, store: BaseStore, options: Mapping[str, Any], where: str) -> CacheContainer:
@@ -81,67 +87,66 @@ def from_flat(confdict: Mapping[str, Any]) -> dict[str, CacheContainer]:
 
     :raises ConfigurationException: for unknown keys, and for values that can't be used.
     """
-    backends, written = _sorted(confdict)
-    shared: dict[str, BaseStore] = {}
-
-    def store(paths: dict[str, Any], where: str) -> BaseStore:
-        """Return a container's store; those that name one backend share it."""
-        name, options = _taken_apart(paths, where)
-        if name not in backends:
-            return _new_store(name, options, where) if options else _store_named(name, where)
-        of_backend, more = _taken_apart(backends[name], f"backend.{name}")
-        if options:
-            return _new_store(of_backend, {**more, **options}, where)
-        if name not in shared:
-            shared[name] = _new_store(of_backend, more, f"backend.{name}")
-        return shared[name]
-
-    for name in backends:
-        store({"": name}, f"backend.{name}")  # so that mistakes show, used or not
+    flat = _Flat(confdict)
+    for name in flat.backends:
+        flat.backend(name)  # so that mistakes show, used or not
     return {
-        name: _made(
-            name,
-            store(paths, f"container.{name}.backend") if paths else LocalMemoryStore(),
-            options,
-            f"container.{name}",
-        )
-        for name, (paths, options) in written.items()
+        name: _made(name, flat.store_of(name), options, f"container.{name}")
+        for name, options in flat.containers.items()
     }
 
 
-def _sorted(
-    confdict: Mapping[str, Any],
-) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[dict[str, Any], dict[str, Any]]]]:
-    """Return the backends, and the backend and fields of each container.
+class _Flat:
+    """The keys of a flat configuration, sorted. Stores are made when they are asked for."""
 
-    The backends' options are by name; the dotted path is that without one.
-    """
-    backends: dict[str, dict[str, Any]] = {}
-    containers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-    unknown = []
-    for key, value in confdict.items():
-        if match := _BACKEND.fullmatch(str(key)):
-            backends.setdefault(match["name"], {})[match["option"] or ""] = value
-        elif match := _CONTAINER.fullmatch(str(key)):
-            paths, fields = containers.setdefault(match["name"], ({}, {}))
+    def __init__(self, confdict: Mapping[str, Any]) -> None:
+        self.backends: dict[str, dict[str, Any]] = {}
+        """Options by backend; the one without a name is the dotted path."""
+        self.containers: dict[str, dict[str, Any]] = {}
+        """Fields by container, but for the backend."""
+        self._chosen: dict[str, dict[str, Any]] = {}
+        """Options by container of its backend, whose name or dotted path has no name here."""
+        self._stores: dict[str, BaseStore] = {}
+        if unknown := [key for key, value in confdict.items() if not self._sort(str(key), value)]:
+            names = ", ".join(sorted(map(repr, unknown)))
+            raise ConfigurationException(f"unknown {names}; {_KEYS}")
+
+    def _sort(self, key: str, value: Any) -> bool:
+        """Put ``value`` where it belongs; return False when nobody knows where that is."""
+        if match := _BACKEND.fullmatch(key):
+            self.backends.setdefault(match["name"], {})[match["option"] or ""] = value
+        elif match := _CONTAINER.fullmatch(key):
+            fields = self.containers.setdefault(match["name"], {})
             if match["field"]:
                 fields[match["field"]] = value
             else:
-                paths[match["option"] or ""] = value
-        else:
-            unknown.append(repr(key))
-    if unknown:
-        raise ConfigurationException(
-            f"unknown {', '.join(sorted(unknown))}; keys are backend.NAME, backend.NAME.OPTION, "
-            "container.NAME.backend, container.NAME.generator, container.NAME.expire and "
-            "container.NAME.timeout"
-        )
-    return backends, containers
+                self._chosen.setdefault(match["name"], {})[match["option"] or ""] = value
+        return match is not None
+
+    def backend(self, name: str) -> BaseStore:
+        """Return the store of ``backend.NAME``, the same each time."""
+        if name not in self._stores:
+            where = f"backend.{name}"
+            self._stores[name] = _new_store(*_taken_apart(self.backends[name], where), where)
+        return self._stores[name]
+
+    def store_of(self, container: str) -> BaseStore:
+        """Return the store of ``container.NAME``: this process's memory if it names none."""
+        if container not in self._chosen:
+            return LocalMemoryStore()
+        where = f"container.{container}.backend"
+        name, options = _taken_apart(self._chosen[container], where)
+        if name not in self.backends:
+            return _new_store(name, options, where) if options else _store_named(name, where)
+        if not options:
+            return self.backend(name)
+        path, more = _taken_apart(self.backends[name], f"backend.{name}")
+        return _new_store(path, {**more, **options}, where)
 
 
-def _taken_apart(paths: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+def _taken_apart(written: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
     """Return the name or dotted path of a backend, and its options."""
-    options = dict(paths)
+    options = dict(written)
     name = options.pop("", None)
     if name is None:
         names = ", ".join(f"{where}.{option}" for option in options)
