@@ -40,6 +40,8 @@ Measured {versions}.
   thread after the same processor. *The first of a process* includes what is imported and
   connected then. There is no target where a hit is little more than a round trip, for two of them
   are a stale read's least.
+- **stores** write another value of 200 characters each time, to one key; *durable* ones wait for the disk, which
+  differs more from machine to machine than anything else here.
 - **round trips** are the commands that the client sends, seen by `MONITOR`; a script is one.
 - **cold key**: all threads of all processes ask at the same moment for what takes 200 ms to
   fetch, over Django's RedisCache. cashews runs eight tasks in each process. Commands *sent* are

@@ -83,7 +83,17 @@ rabbitmq() {
     await RabbitMQ 5672
 }
 
-for service in redis memcached_ postgres mariadb rabbitmq; do
+dynalite_() {
+    # Not a service: a program that the tests start, as a second opinion beside moto.
+    if ! command -v dynalite >/dev/null; then
+        command -v npm >/dev/null || install npm npm
+        echo "installing dynalite"
+        npm install --global --silent --no-audit --no-fund dynalite@4 >/dev/null
+    fi
+    echo "dynalite is installed"
+}
+
+for service in redis memcached_ postgres mariadb rabbitmq dynalite_; do
     fresh=
     "$service"
 done

@@ -1,8 +1,21 @@
 """One module a suite, each with ``run(environment)``, which yields rows."""
 
-from . import bulk, cold, crowd, hits, near, outage, querysets, redis_hits, round_trips, stale
+from . import (
+    bulk,
+    cold,
+    crowd,
+    hits,
+    near,
+    outage,
+    querysets,
+    redis_hits,
+    redis_stores,
+    round_trips,
+    stale,
+    stores,
+)
 
-LOCAL = {"hits": hits, "querysets": querysets}
+LOCAL = {"hits": hits, "querysets": querysets, "stores": stores}
 """Suites that need nothing but this process."""
 
 REDIS = {
@@ -14,8 +27,9 @@ REDIS = {
     "crowd": crowd,
     "cold": cold,
     "outage": outage,
+    "redis_stores": redis_stores,
 }
 """Suites that need Redis."""
 
-ON_ONE_CPU = {"redis_hits", "bulk", "stale"}
+ON_ONE_CPU = {"redis_hits", "redis_stores", "bulk", "stale"}
 """Suites that time single round trips."""

@@ -84,20 +84,26 @@ class DynamoDBStore(BaseStore):
             client.close()
 
     def create_table(self) -> None:
-        """Make the table, billed by request, and wait until it is there."""
-        client = self._connected()
-        client.create_table(
-            TableName=self._table,
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        client.get_waiter("table_exists").wait(TableName=self._table)
+        """Make the table, billed by request, and wait until it is there.
+
+        :raises AccessException: when that fails, as it does when there is one.
+        """
+        try:
+            client = self._connected()
+            client.create_table(
+                TableName=self._table,
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                AttributeDefinitions=[
+                    {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+            client.get_waiter("table_exists").wait(TableName=self._table)
+        except self.driver_errors as exc:
+            self._failed(exc)
 
     def _get(self, pk: str, sk: str) -> str | None:
         answer = self._call(

@@ -98,11 +98,8 @@ class LocalFileStore(BaseStore):
         return gone
 
     def _folders(self) -> list[str]:
-        try:
-            with os.scandir(self._root) as folders:
-                return [folder.path for folder in folders if len(folder.name) == 2]
-        except FileNotFoundError:
-            return []
+        every = (os.path.join(self._root, f"{number:02x}") for number in range(256))
+        return [folder for folder in every if os.path.isdir(folder)]
 
     def _place(self, pk: str, sk: str) -> tuple[str, str]:
         name = digest(pk, sk)

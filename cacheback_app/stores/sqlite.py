@@ -69,7 +69,7 @@ class SQLiteStore(BaseStore):
         self._connections.close()
 
     def _get(self, pk: str, sk: str) -> str | None:
-        if not self._connections and not os.path.exists(self._path):
+        if not self._connections and not self._exists():
             return None
         arguments = (pk, sk, time.time())
         row = self._connections.use(
@@ -103,7 +103,14 @@ class SQLiteStore(BaseStore):
         return self._remove(_PRUNE, (time.time(),))
 
     def _remove(self, statement: str, arguments: tuple[str | float, ...]) -> int:
-        return self._write(statement, arguments) if os.path.exists(self._path) else 0
+        return self._write(statement, arguments) if self._exists() else 0
+
+    def _exists(self) -> bool:
+        try:
+            os.stat(self._path)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _write(self, statement: str, arguments: tuple[str | float | None, ...]) -> int:
         """Execute one statement, which is one transaction; return how many rows it changed."""

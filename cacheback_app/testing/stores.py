@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
+from math import inf, nan
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -107,7 +109,21 @@ VALUES = [
 ]
 """Text that careless backends change, or take for another."""
 
-NOT_TEXT = [None, b"a", 1, 1.5, True, ["a"], {"a": 1}, object()]
+ALIKE = [
+    ("a", "A"),
+    ("a", "a "),
+    ("a ", "a"),
+    ("a", "a\n"),
+    ("a\0b", "a"),
+    ("", "\0"),
+    ("é", "e\u0301"),
+    ("1", "1.0"),
+    ("%", "a"),
+    ("a", "%"),
+]
+"""A value, and what careless backends take for it."""
+
+NOT_TEXT: list[Any] = [None, b"a", 1, 1.5, True, ["a"], {"a": 1}, object()]
 
 
 class Colour(StrEnum):
@@ -152,13 +168,14 @@ class StoreConformance:
         assert (caught.value.pk, caught.value.sk) == (pk, "sk")
         assert isinstance(caught.value, StoreError)
 
-    @pytest.mark.parametrize("value", VALUES, ids=lambda value: ascii(value[:20]))
-    def test_values(self, store: BaseStore, pk: str, value: str) -> None:
-        """S3: all text is a value, and comes back as it was."""
-        store.set(pk, "sk", value)
-        assert store.get(pk, "sk") == value
-        store.set(pk, "sk", "other", constraint=value)
-        assert store.get(pk, "sk") == "other"
+    def test_values(self, store: BaseStore, pk: str) -> None:
+        """S3: all text is a value, comes back as it was, and meets itself as a constraint."""
+        for value in VALUES:
+            shown = ascii(value[:20])
+            store.set(pk, "sk", value)
+            assert store.get(pk, "sk") == value, shown
+            store.set(pk, "sk", "other", constraint=value)
+            assert store.get(pk, "sk") == "other", shown
 
     def test_overwrite(self, store: BaseStore, pk: str) -> None:
         """An unconditional write replaces what was there."""
@@ -207,27 +224,25 @@ class StoreConformance:
 
     # Arguments
 
-    @pytest.mark.parametrize("bad", NOT_TEXT, ids=lambda bad: type(bad).__name__)
-    def test_not_text(self, store: BaseStore, pk: str, bad: Any) -> None:
+    def test_not_text(self, store: BaseStore, pk: str) -> None:
         """S5: what is not text is a TypeError, and nothing is stored."""
         store.set(pk, "sk", "value")
-        calls: list[Callable[[], object]] = [
-            lambda: store.set(pk, "sk", bad),
-            lambda: store.set(bad, "sk", "value"),
-            lambda: store.set(pk, bad, "value"),
-            lambda: store.get(bad, "sk"),
-            lambda: store.get(pk, bad),
-            lambda: store.delete(bad, "sk"),
-            lambda: store.delete(pk, bad),
-        ]
-        if bad is not None:
-            calls += [
-                lambda: store.set(pk, "sk", "new", constraint=bad),
-                lambda: store.delete(pk, "sk", constraint=bad),
+        for bad in NOT_TEXT:
+            calls: list[Callable[[], object]] = [
+                partial(store.set, pk, "sk", bad),
+                partial(store.set, bad, "sk", "value"),
+                partial(store.set, pk, bad, "value"),
+                partial(store.get, bad, "sk"),
+                partial(store.get, pk, bad),
+                partial(store.delete, bad, "sk"),
+                partial(store.delete, pk, bad),
             ]
-        for call in calls:
-            with pytest.raises(TypeError):
-                call()
+            if bad is not None:
+                calls.append(partial(store.set, pk, "sk", "new", constraint=bad))
+                calls.append(partial(store.delete, pk, "sk", constraint=bad))
+            for call in calls:
+                with pytest.raises(TypeError):
+                    call()
         assert store.get(pk, "sk") == "value"
 
     def test_empty_keys(self, store: BaseStore, pk: str) -> None:
@@ -261,14 +276,15 @@ class StoreConformance:
             store.set(pk, "sk", "value", not_set=True, constraint="")
         _assert_missing(store, pk)
 
-    @pytest.mark.parametrize(
-        ("bad", "error"),
-        [(-1, ValueError), ("soon", ValueError), (float("nan"), ValueError), ([], TypeError)],
-    )
-    def test_bad_expire(self, store: BaseStore, pk: str, bad: Any, error: type[Exception]) -> None:
+    def test_bad_expire(self, store: BaseStore, pk: str) -> None:
         """What is not a duration is refused, and nothing is stored."""
-        with pytest.raises(error):
-            store.set(pk, "sk", "value", expire=bad)
+        bad: Any
+        for bad in (-1, "soon", nan, timedelta(-1)):
+            with pytest.raises(ValueError, match="duration"):
+                store.set(pk, "sk", "value", expire=bad)
+        for bad in ([], True, b"1m"):
+            with pytest.raises(TypeError):
+                store.set(pk, "sk", "value", expire=bad)
         _assert_missing(store, pk)
 
     # Conditions
@@ -315,21 +331,15 @@ class StoreConformance:
             store.delete(pk, "sk", constraint=constraint)
         _assert_missing(store, pk)
 
-    @pytest.mark.parametrize(
-        ("there", "asked"),
-        [
-            *(("a", "A"), ("a", "a "), ("a ", "a"), ("a", "a\n"), ("a\0b", "a"), ("", "\0")),
-            *(("é", "e\u0301"), ("1", "1.0"), ("%", "a"), ("a", "%")),
-        ],
-    )
-    def test_constraints_are_exact(self, store: BaseStore, pk: str, there: str, asked: str) -> None:
+    def test_constraints_are_exact(self, store: BaseStore, pk: str) -> None:
         """S2: values that merely resemble each other are different ones."""
-        store.set(pk, "sk", there)
-        with pytest.raises(DataFormatException):
-            store.set(pk, "sk", "new", constraint=asked)
-        with pytest.raises(DataFormatException):
-            store.delete(pk, "sk", constraint=asked)
-        assert store.get(pk, "sk") == there
+        for there, asked in ALIKE:
+            store.set(pk, "sk", there)
+            with pytest.raises(DataFormatException):
+                store.set(pk, "sk", "new", constraint=asked)
+            with pytest.raises(DataFormatException):
+                store.delete(pk, "sk", constraint=asked)
+            assert store.get(pk, "sk") == there, (there, asked)
 
     def test_delete_with_constraint(self, store: BaseStore, pk: str) -> None:
         """S1: delete with a constraint removes that value and no other."""
@@ -362,24 +372,25 @@ class StoreConformance:
         _assert_missing(store, pk, "constraint")
         _assert_missing(store, pk, "delete")
 
-    @pytest.mark.parametrize(
-        "expire", [60, 60.5, "1m", "60", timedelta(minutes=1), 10**9, float("inf"), 1e300, None]
-    )
-    def test_alive(self, store: BaseStore, pk: str, expire: Any) -> None:
+    def test_alive(self, store: BaseStore, pk: str) -> None:
         """Until it expires an entry is there; a duration is a number, text or timedelta."""
-        store.set(pk, "sk", "one", expire=expire)
-        assert store.get(pk, "sk") == "one"
-        with pytest.raises(DataFormatException):
-            store.set(pk, "sk", "two", not_set=True, expire=expire)
-        store.set(pk, "sk", "two", constraint="one", expire=expire)
-        store.delete(pk, "sk", constraint="two")
+        for expire in (60, 60.5, "1m", "60", timedelta(minutes=1), 10**9, inf, 1e300, None):
+            store.set(pk, "sk", "one", expire=expire)
+            assert store.get(pk, "sk") == "one", expire
+            with pytest.raises(DataFormatException):
+                store.set(pk, "sk", "two", not_set=True, expire=expire)
+            store.set(pk, "sk", "two", constraint="one", expire=expire)
+            store.delete(pk, "sk", constraint="two")
 
     def test_a_write_sets_the_expiry_anew(self, store: BaseStore, pk: str) -> None:
         """Each write says how long its value lives; None is for ever."""
         store.set(pk, "put", "old", expire=self.lifetime)
         store.set(pk, "put", "new")
-        store.set(pk, "swap", "old", expire=self.lifetime)
-        store.set(pk, "swap", "new", constraint="old")
+        for _ in range(10):  # on a busy machine the old value may be gone too soon
+            store.set(pk, "swap", "old", expire=self.lifetime)
+            with suppress(DataFormatException):
+                store.set(pk, "swap", "new", constraint="old")
+                break
         store.set(pk, "shorter", "old", expire=60)
         store.set(pk, "shorter", "new", constraint="old", expire=self.lifetime)
         store.set(pk, "added", "new", not_set=True, expire=self.lifetime)
@@ -407,7 +418,7 @@ class StoreConformance:
     def test_delete_expired(self, store: BaseStore, pk: str) -> None:
         """Removing what has expired leaves the rest."""
         store.set(pk, "kept", "value")
-        store.set(pk, "long", "value", expire=60)
+        store.set(pk, "long", "value", expire=3600)
         store.set(pk, "gone", "value", expire=self.lifetime)
         time.sleep(self.lifetime + 0.05)
         assert store.delete_expired() >= 0

@@ -25,6 +25,7 @@ def _aws_environment() -> Iterator[None]:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("NO_PROXY", "127.0.0.1")
         patch.delenv("AWS_PROFILE", raising=False)
         patch.delenv("AWS_SESSION_TOKEN", raising=False)
         yield
@@ -88,17 +89,24 @@ def sqlalchemy(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def database_alias(alias: str, url: str, blocker: Any) -> Iterator[str]:
-    """Add the migrated database of ``Site(database=url)`` to ``DATABASES``."""
+def added_database(alias: str, url: str) -> Iterator[None]:
+    """Add the database of ``Site(database=url)`` to ``DATABASES``."""
     databases = connections.configure_settings({"default": {}, alias: database(url)})
     connections.settings[alias] = databases[alias]
-    with blocker.unblock():
-        call_command("migrate", "cacheback_app", database=alias, verbosity=0)
-        connections[alias].close()
-        yield alias
-        connections[alias].close()
+    yield
+    connections[alias].close()
     del connections[alias]
     del connections.settings[alias]
+
+
+@contextmanager
+def migrated_database(alias: str, url: str, blocker: Any) -> Iterator[str]:
+    """As ``added_database``, with the tables of this package."""
+    with added_database(alias, url):
+        with blocker.unblock():
+            call_command("migrate", "cacheback_app", database=alias, verbosity=0)
+            connections[alias].close()
+        yield alias
 
 
 # After django_db_setup, which would make test databases of these, too.
@@ -110,7 +118,7 @@ def sqlite_alias(
 ) -> Iterator[str]:
     """A database on SQLite."""
     path = tmp_path_factory.mktemp("database") / "site.sqlite3"
-    with database_alias("store_sqlite", f"sqlite://{path}", django_db_blocker) as alias:
+    with migrated_database("store_sqlite", f"sqlite://{path}", django_db_blocker) as alias:
         yield alias
 
 
@@ -119,7 +127,7 @@ def postgres_alias(
     django_db_setup: None, django_db_blocker: Any, session_postgres: str
 ) -> Iterator[str]:
     """A database on PostgreSQL."""
-    with database_alias("store_postgres", session_postgres, django_db_blocker) as alias:
+    with migrated_database("store_postgres", session_postgres, django_db_blocker) as alias:
         yield alias
 
 
@@ -128,7 +136,7 @@ def mariadb_alias(
     django_db_setup: None, django_db_blocker: Any, session_mariadb: str
 ) -> Iterator[str]:
     """A database on MariaDB."""
-    with database_alias("store_mariadb", session_mariadb, django_db_blocker) as alias:
+    with migrated_database("store_mariadb", session_mariadb, django_db_blocker) as alias:
         yield alias
 
 

@@ -154,16 +154,31 @@ class TestDatabaseOnMariaDB(DatabaseConformance):
         return mariadb_alias
 
 
+# Sessions of boto3 take a tenth of a second to make, so all tests share one.
+
+
+@pytest.fixture(scope="session")
+def store_on_moto(moto_store: dict[str, Any]) -> Iterator[BaseStore]:
+    store = build("tested", moto_store)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def store_on_dynalite(dynalite_store: dict[str, Any]) -> Iterator[BaseStore]:
+    store = build("tested", dynalite_store)
+    yield store
+    store.close()
+
+
 class TestDynamoDBOnMoto(StoreConformance):
     """S6 on DynamoDB as moto plays it."""
 
     increments = 2
 
     @pytest.fixture
-    def store(self, moto_store: dict[str, Any]) -> Iterator[BaseStore]:
-        store = build("tested", moto_store)
-        yield store
-        store.close()
+    def store(self, store_on_moto: BaseStore) -> BaseStore:
+        return store_on_moto
 
 
 class TestDynamoDBOnDynalite(StoreConformance):
@@ -172,7 +187,5 @@ class TestDynamoDBOnDynalite(StoreConformance):
     increments = 2
 
     @pytest.fixture
-    def store(self, dynalite_store: dict[str, Any]) -> Iterator[BaseStore]:
-        store = build("tested", dynalite_store)
-        yield store
-        store.close()
+    def store(self, store_on_dynalite: BaseStore) -> BaseStore:
+        return store_on_dynalite
