@@ -147,10 +147,10 @@ class _Flat:
 def _taken_apart(written: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
     """Return the name or dotted path of a backend, and its options."""
     options = dict(written)
-    name = options.pop("", None)
-    if name is None:
+    if "" not in options:
         names = ", ".join(f"{where}.{option}" for option in options)
         raise ConfigurationException(f"{names}: there is no {where}")
+    name = options.pop("")
     if not isinstance(name, str):
         raise ConfigurationException(f"{where}: a backend is named by text")
     return name, options

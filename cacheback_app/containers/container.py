@@ -53,7 +53,7 @@ class CacheContainer:
         self.generator = generator
         self.expire = seconds(expire)
         self.timeout = seconds(timeout)
-        if not 0 < self.timeout < math.inf:
+        if self.timeout is None or not 0 < self.timeout < math.inf:
             raise ValueError("timeout must be a positive duration")
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class CacheContainer:
 
     @generator.setter
     def generator(self, generator: Generator | str | None) -> None:
-        _check(generator)
+        check_generator(generator)
         self._generator = generator
 
     @property
@@ -145,7 +145,8 @@ def _text(value: object, what: str) -> str:
     return str.__str__(value)  # of a SafeString or a StrEnum: the same key
 
 
-def _check(generator: object) -> None:
+def check_generator(generator: object) -> None:
+    """Raise ``TypeError`` for what is no generator."""
     if not (generator is None or isinstance(generator, str) or callable(generator)):
         kind = type(generator).__name__
         raise TypeError(f"a generator is a function or a dotted path, not {kind}")

@@ -14,7 +14,7 @@ from cacheback_app.exceptions import ContainerAlreadyConfigured, UnknownContaine
 from cacheback_app.stores.local_memory import LocalMemoryStore
 
 from .config import Factory, from_flat, from_settings
-from .container import CacheContainer, Generator
+from .container import CacheContainer, Generator, check_generator
 
 logger = logging.getLogger("cacheback")
 
@@ -86,6 +86,7 @@ class ContainerRegistry(Mapping[str, CacheContainer]):
 
         :param expire: how long its values are kept; None: as it is configured.
         """
+        check_generator(generator)
         given: dict[str, Any] = {"generator": generator}
         if expire is not None:
             given["expire"] = seconds(expire)

@@ -17,7 +17,13 @@ SHARED = ["LocalFileStore", "SQLiteStore", "SQLAlchemyStore", "DatabaseStore", "
 """The backends that several processes can share."""
 
 
-@pytest.fixture(params=["LocalMemoryStore", *SHARED])
+def parameter(kind: str) -> Any:
+    """Return the parameter for a backend, which needs the database or doesn't."""
+    marks = [pytest.mark.django_db(transaction=True)] if kind == "DatabaseStore" else []
+    return pytest.param(kind, marks=marks)
+
+
+@pytest.fixture(params=[parameter(kind) for kind in ["LocalMemoryStore", *SHARED]])
 def kind(request: pytest.FixtureRequest) -> str:
     """The name of a backend."""
     return str(request.param)
@@ -36,8 +42,6 @@ def definition(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> dic
             "url": f"sqlite:///{tmp_path / 'alchemy.sqlite3'}",
             "engine_options": {"connect_args": {"timeout": 60}},
         }
-    elif kind == "DatabaseStore":
-        request.getfixturevalue("transactional_db")
     elif kind == "RedisStore":
         server: services.RedisServer = request.getfixturevalue("shared_redis_server")
         options = {"url": server.url()}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.core.signing import Signer
 from django.utils.safestring import mark_safe
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cacheback_app.containers import CacheContainer
@@ -49,12 +49,13 @@ class Evil:
 JSON: list[Any] = [
     None, True, False, 0, -1, 2**70, 1.5, -0.0, 1e-300, "", "é\0\N{PILE OF POO}", [], {}, [[]],
     {"": {"a": [1, None, "x"]}, "b": 2}, {"b": 1, "a": 2}, "pickle:", "r:0123456789abcdef:1.0",
+    "\ud800",
 ]  # fmt: skip
 
 OTHERS: list[Any] = [
     (), (1, 2), [(1,)], {1: "a"}, {None: 1}, {"a": {True: 1}}, {1, 2}, frozenset([1]), b"bytes",
     1j, float("inf"), Decimal("1.10"), datetime(2026, 1, 1, tzinfo=UTC), Colour.RED, Pair(1, 2),
-    OrderedDict(a=1), {"a": Colour.RED}, mark_safe("<b>"), "\ud800", "\ud83d\ude00", 10**5000,
+    OrderedDict(a=1), {"a": Colour.RED}, mark_safe("<b>"), "\ud83d\ude00", 10**5000,
     Visit("Peter", datetime(2026, 1, 1, tzinfo=UTC)), {"a": 1, 1: "a"}, [OrderedDict()],
 ]  # fmt: skip
 
@@ -105,6 +106,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(values)
 def test_every_value_comes_back(value: Any) -> None:
     """C2: whatever is kept is given back, equal and of the same types."""
@@ -234,7 +236,7 @@ def test_an_outdated_class_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_cannot_be_pickled(caplog: pytest.LogCaptureFixture) -> None:
-    """C2: setting it is an UnstorableValue and stores nothing; generated, it is served, not kept."""
+    """C2: setting it is an UnstorableValue; generated, it is served and not kept."""
     store = LocalMemoryStore()
     container = CacheContainer("greeting", store, lambda key: lambda: key)
     with pytest.raises(UnstorableValue):
