@@ -1,5 +1,6 @@
 """C1: over processes that share a store the generator runs once."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -82,5 +83,5 @@ def test_failures_are_tried_one_at_a_time(
     assert errors == ["0", "1", "2", "3"]
     times = sorted(tuple(map(float, run.read_text().split())) for run in runs.iterdir())
     assert len(times) == 4
-    for (_, end), (begin, _) in zip(times, times[1:], strict=False):
+    for (_, end), (begin, _) in itertools.pairwise(times):
         assert end <= begin

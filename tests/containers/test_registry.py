@@ -179,7 +179,6 @@ def test_the_decorator() -> None:
 @pytest.mark.parametrize("generator", [5, b"path", ["a"]])
 def test_what_is_no_generator(generator: Any) -> None:
     """A generator is a function or a dotted path."""
-    containers["greeting"]
     with pytest.raises(TypeError, match="a generator is a function or a dotted path"):
         containers.register_generator("greeting", generator)
 
@@ -202,8 +201,8 @@ def test_the_example_of_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
     """The program in the seed's document prints what is printed there."""
 
     def greeting_generator(name: str) -> str:
-        print('Generating the value for key "%s".' % name)
-        return "Hello %s!" % name
+        print(f'Generating the value for key "{name}".')
+        return f"Hello {name}!"
 
     kvcache = init(
         {
@@ -320,7 +319,7 @@ def test_the_interface_is_the_same() -> None:
         ({"container.a": "b"}, "unknown 'container.a'"),
         ({"container..backend": "b"}, "unknown 'container..backend'"),
         ({"backend": "b"}, "unknown 'backend'"),
-        ({"": "b", 5: 6}, "unknown '', '5'"),
+        ({"": "b", 5: 6}, "unknown '', 5; "),
         ({"backend.a.path": "x"}, "backend.a.path: there is no backend.a"),
         ({"container.a.backend.path": "x"}, "container.a.backend.path: there is no container.a.ba"),
         ({"backend.a": "no.such.Store"}, "backend.a: BACKEND 'no.such.Store' cannot be imported"),
