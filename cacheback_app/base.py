@@ -18,10 +18,9 @@ from .engine.flow import Fetch, Flow, adrive, drive
 from .engine.near import near
 from .engine.reading import Answer
 from .engine.signature import binder, parameters
-from .engine.slot import Call, Slot
+from .engine.slot import Call, Slot, as_call
 from .engine.state import state_for
 from .engine.status import HIT, MISS
-from .engine.transactions import after_commit
 from .hooks import Hooks
 from .options import without_task_options
 
@@ -50,6 +49,11 @@ class Job(Hooks):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._look_at_itself()
+        registry.register(registry.path_of(cls), cls)
+
+    @classmethod
+    def _look_at_itself(cls) -> None:
         cls._fetch_bind = staticmethod(binder(cls.fetch, skip_first=True))
         cls._fetch_names = parameters(cls.fetch, skip_first=True)
         cls._prepares = _overrides(cls, "prepare_args", "prepare_kwargs")
@@ -60,7 +64,6 @@ class Job(Hooks):
         cls._deserializes = _overrides(cls, "_from_cache")
         cls._has_tags = _overrides(cls, "tags")
         cls._fetches_many = _overrides(cls, "fetch_many")
-        registry.register(registry.path_of(cls), cls)
 
     # To call
 
@@ -84,15 +87,17 @@ class Job(Hooks):
             return self._finish(kept[1], HIT, None, args, kwargs, key)
         if self._has_tags or self.local_ttl or self.early_refresh is not None:
             return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
+        failure, value = None, _NONE
         try:
             packed = state_for(alias).cache.get(key)
-            is_hit = is_plainly_fresh(packed, time.time())
+            if is_plainly_fresh(packed, time.time()):
+                value = packed[2]
         except Exception as exc:
-            slot = Slot(self, key, args, kwargs)
-            return self._finish(*drive(reading.answer_error(slot, exc)), args, kwargs)
-        value = self._plain_value(packed) if is_hit else _NONE
+            packed, failure = None, exc  # answered below, so that it is no context of fetch's own
+        if self._deserializes and value is not _NONE:
+            value = self._unpacked(value)
         if value is _NONE:
-            flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed})
+            flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed}, failure)
             return self._finish(*drive(flow), args, kwargs)
         if type(self).process_result is _plain and not signals.cache_read.receivers:
             return value
@@ -147,19 +152,19 @@ class Job(Hooks):
 
         Inside of a transaction it is marked now and again after the commit, and refreshed then.
         """
-        drive(self._invalidate(args, kwargs))
+        drive(changing.invalidate(self._slot_for(args, kwargs)))
 
     async def ainvalidate(self, *args: Any, **kwargs: Any) -> None:
         """See invalidate()."""
-        await adrive(self._invalidate(args, kwargs))
+        await adrive(changing.invalidate(self._slot_for(args, kwargs)))
 
     def delete(self, *args: Any, **kwargs: Any) -> None:
         """Remove the value; inside of a transaction now and again after the commit."""
-        drive(self._delete(args, kwargs))
+        drive(changing.delete(self._slot_for(args, kwargs)))
 
     async def adelete(self, *args: Any, **kwargs: Any) -> None:
         """See delete()."""
-        await adrive(self._delete(args, kwargs))
+        await adrive(changing.delete(self._slot_for(args, kwargs)))
 
     def refresh(self, *args: Any, **kwargs: Any) -> Any:
         """Fetch now, store, and return the value.
@@ -316,8 +321,10 @@ class Job(Hooks):
         values: list[Any] = []
         rest: list[int] = []
         for place, (key, call) in enumerate(zip(known, calls, strict=True)):
-            packed = found.get(key) if found else None
-            value = self._plain_value(packed) if is_plainly_fresh(packed, now) else _NONE
+            packed: Any = found.get(key) if found else None
+            value = _NONE
+            if is_plainly_fresh(packed, now):
+                value = self._unpacked(packed[2]) if self._deserializes else packed[2]
             if value is _NONE:
                 rest.append(place)
             else:
@@ -331,11 +338,9 @@ class Job(Hooks):
             values[place] = value
         return values
 
-    def _plain_value(self, packed: Any) -> Any:
-        if not self._deserializes:
-            return packed[2]
+    def _unpacked(self, stored: Any) -> Any:
         try:
-            return self._from_cache(packed[2])
+            return self._from_cache(stored)
         except Exception:
             return _NONE  # the flow that follows will find and report it
 
@@ -376,29 +381,10 @@ class Job(Hooks):
             raise TypeError(f"set() needs a value: last, or as {self.set_data_kwarg}=")
         return changing.set_value(self._slot_for(args, kwargs), data)
 
-    def _invalidate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Flow[None]:
-        slot = self._slot_for(args, kwargs)
-        again = after_commit(
-            ("invalidate", slot.flight_key), lambda: drive(changing.invalidate(slot))
-        )
-        return changing.invalidate(slot, may_dispatch=not again)
-
-    def _delete(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Flow[None]:
-        slot = self._slot_for(args, kwargs)
-        after_commit(("delete", slot.flight_key), lambda: drive(changing.delete(slot)))
-        return changing.delete(slot)
-
 
 def no_memory(*args: Any, **kwargs: Any) -> str:
     """Stand in for the memory of keys where a job makes them its own way."""
     raise TypeError
-
-
-def as_call(call: Any) -> Call:
-    """Return what ``get_many`` was given for one value as a :class:`Call`."""
-    if isinstance(call, Call):
-        return call
-    return Call(call) if isinstance(call, tuple) else Call((call,))
 
 
 def _raw(entry: Entry | None) -> tuple[float, Any] | None:
@@ -409,5 +395,6 @@ def _overrides(cls: type[Job], *names: str) -> bool:
     return any(getattr(cls, name) is not getattr(Job, name) for name in names)
 
 
+Job._look_at_itself()
 _plain = Job.process_result
 _NONE: Any = object()

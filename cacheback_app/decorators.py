@@ -10,11 +10,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 
-from .base import Job, as_call
+from .base import Job
 from .conf import conf
 from .engine import registry
 from .engine.explaining import Explanation
-from .engine.slot import Call
+from .engine.slot import Call, as_call
 from .exceptions import JobNotImportable
 from .jobs import FunctionJob
 from .queues.base import queue_class

@@ -155,6 +155,8 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
                 yield from give_up(item.slot, item.errand)
         raise
     duration = time.perf_counter() - clock
+    for item in led:
+        flights.leave(item.slot.flight_key, item.flight)  # as in fetch_and_store()
     for item, value in zip(led, values, strict=True):
         stored = yield from store(item.slot, item.errand, value, began, duration)
         is_shared = stored is not Stored.OVERTAKEN

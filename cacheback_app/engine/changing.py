@@ -13,11 +13,12 @@ from .claims import Claim, State, claim_key, lease_key
 from .entry import Entry, unpack
 from .fetching import Errand, Fetched, entry_for, fetch_and_store, landed, verify
 from .flights import Flight, flights
-from .flow import Flow
+from .flow import Flow, drive
 from .near import near
 from .reading import dispatch, send
 from .slot import Slot
 from .state import ABSENT, ANY, Op, Outcome, drop, look, put, replace
+from .transactions import after_commit
 
 
 def forget_here(slot: Slot) -> None:
@@ -48,6 +49,12 @@ def set_value(slot: Slot, value: Any) -> Flow[None]:
 
 
 def delete(slot: Slot) -> Flow[None]:
+    """Return what removes the value: now, and again after the commit of a transaction."""
+    after_commit(("delete", slot.flight_key), lambda: drive(delete_now(slot)))
+    return delete_now(slot)
+
+
+def delete_now(slot: Slot) -> Flow[None]:
     """Remove the value, and the right of running fetches to store theirs."""
     forget_here(slot)
     try:
@@ -58,7 +65,14 @@ def delete(slot: Slot) -> Flow[None]:
         forget_here(slot)
 
 
-def invalidate(slot: Slot, *, may_dispatch: bool = True) -> Flow[None]:
+def invalidate(slot: Slot) -> Flow[None]:
+    """Return what marks the value stale: now, and again after the commit of a transaction, which
+    is when it is refreshed."""
+    again = after_commit(("invalidate", slot.flight_key), lambda: drive(invalidate_now(slot)))
+    return invalidate_now(slot, may_dispatch=not again)
+
+
+def invalidate_now(slot: Slot, *, may_dispatch: bool = True) -> Flow[None]:
     """Mark the value stale, and have it refreshed unless nothing is cached.
 
     :param may_dispatch: False inside of a transaction, where a worker would read old rows.

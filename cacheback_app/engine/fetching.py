@@ -66,6 +66,9 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
             yield from give_up(slot, errand)
         raise
     duration = time.perf_counter() - clock
+    for flight in errand.flights:
+        # Who comes from now on may have seen the value stored, and deleted again elsewhere.
+        flights.leave(slot.flight_key, flight)
     stored = yield from store(slot, errand, value, began, duration)
     report_success(slot, errand, duration, stored)
     return Fetched(value, stored)

@@ -104,8 +104,8 @@ def judge_tags(then: Mapping[str, str] | None, now: Mapping[str, str | None]) ->
 def poll_interval(waited: float) -> float:
     """Return how long to sleep before looking again for a value that another process fetches.
 
-    A twentieth of the time waited so far keeps the last answer within 1.1 times the fetch while the
-    number of looks grows with its logarithm only. What takes less than a tenth of a second is
+    A 22nd part of the time waited so far keeps the last answer within 1.1 times the fetch while
+    the number of looks grows with its logarithm only. What takes less than a tenth of a second is
     looked for more seldom: nobody notices 25 ms, and most that is cached takes longer.
     """
-    return 0.025 if waited < 0.1 else min(max(0.01, waited / 20), 0.5)
+    return 0.025 if waited < 0.1 else min(max(0.009, waited / 22), 0.5)

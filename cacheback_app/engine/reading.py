@@ -59,21 +59,21 @@ def get(slot: Slot) -> Flow[Answer]:
     return found
 
 
-def answer_found(slot: Slot, found: Mapping[str, Any]) -> Flow[Answer]:
-    """As :func:`get`, for what was read already."""
+def answer_found(
+    slot: Slot, found: Mapping[str, Any], failure: Exception | None = None
+) -> Flow[Answer]:
+    """As :func:`get`, for what was read already.
+
+    :param failure: what reading raised instead.
+    """
+    if failure is not None and outages.is_outage(state_for(slot.alias), failure):
+        outages.handle(slot.alias, failure)
+        return (yield from answer(slot, None, is_down=True))
     try:
         entry = yield from slot.interpret(found)
     except CacheUnavailable:
         return (yield from answer(slot, None, is_down=True))
     return (yield from answer(slot, entry))
-
-
-def answer_error(slot: Slot, exc: Exception) -> Flow[Answer]:
-    """As :func:`get`, when reading raised ``exc``."""
-    is_down = outages.is_outage(state_for(slot.alias), exc)
-    if is_down:
-        outages.handle(slot.alias, exc)
-    return (yield from answer(slot, None, is_down=is_down))
 
 
 def answer(
@@ -230,25 +230,35 @@ def _begin(
             continue
         if holder is not None and holder.state is State.FAILED:
             return _TIMED_OUT
-        if not (yield from _wait_for_claim(slot, deadline)):
-            return _TIMED_OUT
-        entry = yield from _reread(slot)
-        if entry is not None:
-            return entry
+        brought = yield from _wait_for_claim(slot, stale, deadline)
+        if brought is not None:
+            return brought
         expect = ABSENT
     raise CacheUnavailable("the cache takes no claim and shows none")
 
 
-def _wait_for_claim(slot: Slot, deadline: float) -> Flow[bool]:
-    """Wait until nobody is fetching any more; return False when that took too long."""
+def _wait_for_claim(
+    slot: Slot, stale: Entry | None, deadline: float
+) -> Flow[Entry | _TimedOut | None]:
+    """Wait while somebody fetches; return what that brought, None when it is another's turn.
+
+    Each look is for the claim and the entry: one that is missing costs nothing to look for. A
+    stale one may be large, and is read when the claim is gone.
+    """
+    keys = [claim_key(slot.key), *(slot.keys() if stale is None else ())]
     began = now = time.monotonic()
     while now < deadline:
         yield Pause(min(policy.poll_interval(now - began), deadline - now))
-        holder = Claim.parse((yield slot.io(lambda state: state.get(claim_key(slot.key)))))
+        found = yield slot.read_step(keys)
+        if stale is None:
+            entry = yield from slot.interpret(found)
+            if slot.judge(entry) in (Verdict.FRESH, Verdict.EARLY):
+                return entry
+        holder = Claim.parse(found.get(claim_key(slot.key)))
         if holder is None or holder.state is not State.RUNNING:
-            return True
+            return (yield from _reread(slot)) if stale is not None else None
         now = time.monotonic()
-    return False
+    return _TIMED_OUT
 
 
 # A refresh in the background

@@ -41,6 +41,13 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any] = {}
 
 
+def as_call(call: Any) -> Call:
+    """Return what ``get_many`` was given for one value as a :class:`Call`."""
+    if isinstance(call, Call):
+        return call
+    return Call(call) if isinstance(call, tuple) else Call((call,))
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """The right to fetch a key and to store the result, as the cache has it written down."""
@@ -143,15 +150,15 @@ class Slot:
 
         :raises CacheUnavailable: when the cache fails.
         """
-        found = yield self.read_step()
+        found = yield self.read_step(self.keys())
         return (yield from self.interpret(found))
 
-    def read_step(self) -> Io:
+    def read_step(self, keys: Sequence[str]) -> Io:
         """Return the step that reads the backend once, for :meth:`interpret`."""
-        return Io(self._read, state_for(self.alias).is_local)
-
-    def _read(self) -> Mapping[str, Any]:
-        return outages.read(self.alias, state_for(self.alias), self.keys())
+        return Io(
+            lambda: outages.read(self.alias, state_for(self.alias), keys),
+            state_for(self.alias).is_local,
+        )
 
     def interpret(self, found: Mapping[str, Any]) -> Flow[Entry | None]:
         """Return the entry among what was ``found``, judged by its tags and readable by its job."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
-from celery import Celery, current_app
+from celery import Celery
 from celery._state import get_current_app
 
 from .base import BaseQueue
@@ -41,10 +41,8 @@ class CeleryQueue(BaseQueue):
         self.bind(call)()
 
     def bind(self, call: RefreshCall) -> Callable[[], None]:
-        from cacheback_app.tasks import refresh_cache
-
         # Which Celery app is the current one depends on the thread.
-        return partial(self._publish, current_app.tasks[refresh_cache.name], call)
+        return partial(self._publish, _refresh_cache_of(get_current_app()), call)
 
     def _publish(self, task: Any, call: RefreshCall) -> None:
         options: dict[str, Any] = {"retry": True, "retry_policy": self.RETRY_POLICY, **call.options}
@@ -55,6 +53,13 @@ class CeleryQueue(BaseQueue):
         # Arguments may be private; what Celery's events and logs show is the job.
         options["kwargsrepr"] = repr({"job": call.job})
         task.apply_async(kwargs={"message": call.message()}, **options)
+
+
+@lru_cache(maxsize=8)
+def _refresh_cache_of(app: Celery) -> Any:
+    from cacheback_app.tasks import refresh_cache
+
+    return app.tasks[refresh_cache.name]
 
 
 @lru_cache(maxsize=8)

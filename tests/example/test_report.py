@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,9 @@ def test_what_cannot_be_read_is_counted_and_never_waited_for(made_up: MadeUp) ->
     made = report.read(
         made_up.install("tiny", {"a.py": b"1\n"}, record=["gone.py", "folder", "pipe", "nul\0"])
     )
-    assert (made.files, made.unreadable) == (1, 4)
+    # Since Python 3.12 importlib.metadata leaves out what is not there.
+    missing = 2 if sys.version_info < (3, 12) else 0
+    assert (made.files, made.unreadable) == (1, 2 + missing)
 
 
 def test_totals_count_every_distribution(made_up: MadeUp) -> None:

@@ -116,7 +116,21 @@ def dispatch_one(name: str, is_async: bool) -> None:
     assert job.get(name) == "old"
 
 
-@pytest.mark.parametrize("is_async", [False, True], ids=["def", "async def"])
+# asgiref runs a coroutine in a thread of its own; 3.12.0 and 3.12.1 start none at exit (gh-113964).
+STARTS_NO_THREADS = (3, 12) <= sys.version_info[:3] < (3, 12, 2)
+
+
+@pytest.mark.parametrize(
+    "is_async",
+    [
+        pytest.param(False, id="def"),
+        pytest.param(
+            True,
+            id="async def",
+            marks=pytest.mark.skipif(STARTS_NO_THREADS, reason="this Python starts no threads"),
+        ),
+    ],
+)
 def test_exit_waits_for_threads(
     on_redis: Site, processes: Processes, name: str, is_async: bool
 ) -> None:
