@@ -204,7 +204,7 @@ def _claim_or_wait(place: Place, flight: Flight, text: str | None) -> Flow[Claim
         # Whatever a claim says, nobody waits for longer than one may last.
         if holder is None or not time.time() < holder.until or now >= began + timeout:
             mine = _claim_after(holder, timeout)
-            if (yield place.call(place.write, str(mine), text, _lease(timeout))):
+            if (yield from _take(place, mine, text)):
                 flight.lapses_at = time.monotonic() + timeout
                 return mine
         else:
@@ -216,15 +216,24 @@ def _claim_or_wait(place: Place, flight: Flight, text: str | None) -> Flow[Claim
         now = time.monotonic()
 
 
+def _take(place: Place, claim: Claim, text: str | None) -> Flow[bool]:
+    """Put ``claim`` in the place of ``text``; return False when that is not there."""
+    # The right to keep a value outlasts the claim, for generators that are slow; as in jobs.
+    lease = max(3600.0, 10 * place.container.timeout)
+    try:
+        taken: bool = yield place.call(place.write, str(claim), text, lease)
+    except (AccessException, GeneratorExit):
+        raise
+    except BaseException:  # cancelled while it was being written
+        yield from _release(place, claim)
+        raise
+    return taken
+
+
 def _claim_after(holder: Claim | None, timeout: float) -> Claim:
     if holder is None:
         return Claim.new(State.RUNNING, timeout)
     return holder.moved(State.RUNNING, timeout)
-
-
-def _lease(timeout: float) -> float:
-    """Return for how long a slow generator may still keep its value: as in jobs."""
-    return max(3600.0, 10 * timeout)
 
 
 def _generate(place: Place, flight: Flight, claim: Claim | None) -> Flow[tuple[Any, bool]]:

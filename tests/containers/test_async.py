@@ -110,6 +110,33 @@ def test_a_cancelled_caller_leaves_no_claim() -> None:
     assert asyncio.run(scenario()) == "PETER"
 
 
+def test_a_caller_cancelled_while_it_claims(tmp_path: Any) -> None:
+    """C1: a claim that was being written when its owner was cancelled is given back."""
+    began, go = threading.Event(), threading.Event()
+
+    class Slow(SQLiteStore):
+        def _set(self, *args: Any) -> bool:
+            began.set()
+            assert go.wait(10)
+            return super()._set(*args)
+
+    container = CacheContainer("greeting", Slow(tmp_path / "store"), str.upper)
+
+    async def scenario() -> str:
+        task = asyncio.create_task(container.aget("Peter"))
+        await asyncio.to_thread(began.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        value: str = await asyncio.wait_for(container.aget("Peter"), 5)
+        return value
+
+    assert asyncio.run(scenario()) == "PETER"
+    container.backend.close()
+
+
 def test_in_a_transaction_thread() -> None:
     """Async code may read in Django's thread for sync code."""
     container = CacheContainer("greeting", LocalMemoryStore(), lambda key: threading.get_ident())

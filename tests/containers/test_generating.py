@@ -193,6 +193,22 @@ def test_a_value_under_way_is_not_there(gated: CacheContainer, gate: Gate, pool:
     reader.result(10)
 
 
+def test_another_process_deletes_and_reads(
+    gated: CacheContainer, gate: Gate, pool: Any, store: BaseStore
+) -> None:
+    """C1, C4: a container elsewhere waits for this one's generator, and its deletion fences it."""
+    elsewhere = CacheContainer("gated", store, "elsewhere {}".format)
+    late = begin(pool, lambda: gated["key"])
+    assert gate.began.acquire(timeout=10)
+    waiter = begin(pool, lambda: elsewhere["key"])
+    wait_until(lambda: waiting(elsewhere) == 0 and waiter.running())
+    del elsewhere["key"]
+    assert waiter.result(10) == "elsewhere key"
+    gate.go.release()
+    assert late.result(10) == "key 1"
+    assert gated["key"] == "elsewhere key"
+
+
 def claim(store: BaseStore, key: str, seconds: float, token: str = "x") -> str:
     """Claim a key, as a process that then died."""
     text = str(Claim(State.RUNNING, token, time.time() + seconds))
