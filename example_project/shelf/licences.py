@@ -21,12 +21,12 @@ _FILE = re.compile(r"licen[cs]es?|copying|unlicense", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9.]+")
 _PHRASES = {
     # The first that a text has all phrases of; a licence comes before those that it quotes.
+    "PSF-2.0": ["python software foundation license"],
     "AGPL": ["gnu affero general public license"],
     "LGPL": ["gnu lesser general public license"],
     "GPL": ["gnu general public license"],
     "MPL-2.0": ["mozilla public license version 2.0"],
     "Apache-2.0": ["apache license version 2.0"],
-    "PSF-2.0": ["python software foundation license"],
     "Unlicense": ["this is free and unencumbered software"],
     "MIT": ["permission is hereby granted free of charge to any person obtaining a copy"],
     "ISC": ["permission to use copy modify and or distribute this software for any purpose"],

@@ -41,6 +41,7 @@ def test_the_files_are_classified(licensed: Distribution) -> None:
         ("GNU Lesser General Public License; see the GNU General Public License", "LGPL"),
         ("Redistribution and use in source and\nbinary forms ... Neither the name", "BSD-3-Clause"),
         ("Redistribution and use in source and binary forms", "BSD-2-Clause"),
+        ("PYTHON SOFTWARE FOUNDATION LICENSE, as the GNU General Public License", "PSF-2.0"),
         ("All rights reserved", "unknown"),
         ("", "unknown"),
     ],
