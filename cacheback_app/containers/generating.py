@@ -38,6 +38,7 @@ from cacheback_app.engine.flow import Await, Fetch, Flow, Pause, Step
 from cacheback_app.exceptions import (
     AccessException,
     DataFormatException,
+    NotFound,
     NotFoundException,
     UnstorableValue,
 )
@@ -192,7 +193,7 @@ def _claim(place: Place, flight: Flight, text: str | None) -> Flow[Claim | Found
         return None
 
 
-def _claim_or_wait(place: Place, flight: Flight, text: str | None) -> Flow[Claim | Found]:
+def _claim_or_wait(place: Place, flight: Flight, text: str | None) -> Flow[Claim | Found | None]:
     timeout = place.container.timeout
     began = now = time.monotonic()
     seen = text
@@ -207,8 +208,9 @@ def _claim_or_wait(place: Place, flight: Flight, text: str | None) -> Flow[Claim
             if (yield from _take(place, mine, text)):
                 flight.lapses_at = time.monotonic() + timeout
                 return mine
-        else:
-            yield Pause(policy.poll_interval(now - began))
+            if holder is None and now >= began + timeout:
+                return None  # the store refuses, and shows nothing that would be in the way
+        yield Pause(policy.poll_interval(now - began))
         text = yield place.call(place.read)
         value = place.value(text)
         if value is not MISSING:
@@ -238,9 +240,10 @@ def _claim_after(holder: Claim | None, timeout: float) -> Claim:
 
 def _generate(place: Place, flight: Flight, claim: Claim | None) -> Flow[tuple[Any, bool]]:
     """Return a new value, and whether it is current: nobody has set or deleted it meanwhile."""
-    generator = place.container.generator
-    assert generator is not None
     try:
+        generator = place.container.generator
+        if generator is None:  # taken away a moment ago
+            raise NotFound(place.container.name, place.key)
         with _marked(place):
             value = yield Fetch(generator, (place.key,), {}, (flight,))
     except BaseException as exc:

@@ -354,6 +354,18 @@ def test_a_store_that_fails_meanwhile(gate: Gate, pool: Any) -> None:
     assert container["key"] == "key 2"  # when the claim has lapsed
 
 
+def test_a_store_that_takes_nothing(greet: Counted) -> None:
+    """C1: one that refuses every claim and shows none holds a reader up for a timeout at most."""
+
+    class Refusing(LocalMemoryStore):
+        def _set(self, *args: Any) -> bool:
+            return False
+
+    container = CacheContainer("greeting", Refusing(), greet, timeout=0.1)
+    assert container["Peter"] == "Hello Peter!"
+    assert greet.keys == ["Peter"]
+
+
 def test_a_hit_is_one_read(greet: Counted) -> None:
     """C1: a value that is there costs one read of the store, and no write."""
     calls: list[str] = []
