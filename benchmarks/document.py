@@ -42,6 +42,8 @@ Measured {versions}.
   are a stale read's least.
 - **stores** write another value of 200 characters each time, to one key; *durable* ones wait for the disk, which
   differs more from machine to machine than anything else here.
+- **hit, container** reads a small dict from an SQLite file. score.kvcache, from which containers come, opens
+  the file anew for each read; it is the floor there.
 - **round trips** are the commands that the client sends, seen by `MONITOR`; a script is one.
 - **cold key**: all threads of all processes ask at the same moment for what takes 200 ms to
   fetch, over Django's RedisCache. cashews runs eight tasks in each process. Commands *sent* are

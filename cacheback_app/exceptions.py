@@ -6,11 +6,14 @@ CachebackError
 │   └── JobNotImportable  no worker could import this job (also a TypeError)
 ├── UnstorableValue       a value that the cache's serialiser refuses (also a TypeError)
 ├── MalformedCall         a message is not a refresh call of this site (also a ValueError)
+├── NotFound              a container has nothing, and no generator (also a KeyError)
+├── ContainerAlreadyConfigured  a container of that name exists (also a ValueError)
 └── StoreError            anything about a store
     ├── NotFoundException       nothing is stored under this key, or it has expired
     ├── AccessException         the backend failed; a write may or may not have been made
     ├── DataFormatException     the condition of a conditional write was not met
-    └── ConfigurationException  a store can't be built (also an ImproperlyConfigured)
+    └── ConfigurationException  a store or container can't be built (also an ImproperlyConfigured)
+        └── UnknownContainer    no container of that name is configured (also a KeyError)
 
 Errors of drivers are chained (``raise ... from exc``), so ``__cause__`` tells the whole story.
 """
@@ -47,6 +50,32 @@ class MalformedCall(CachebackError, ValueError):
     """A message that is not a refresh call, was changed on its way, or names something else."""
 
 
+class NotFound(CachebackError, KeyError):
+    """A container has no value for a key, and no generator that could make one.
+
+    :ivar container: the container's name.
+    :ivar key: the key that was asked for.
+    """
+
+    def __init__(self, container: str, key: str) -> None:
+        super().__init__(f"the container {container!r} has nothing for {key!r}, and no generator")
+        self.container = container
+        self.key = key
+
+    __str__ = Exception.__str__  # that of KeyError is for keys, not for messages
+
+
+class ContainerAlreadyConfigured(CachebackError, ValueError):
+    """A container was to be created under a name that another one has.
+
+    :ivar container: the name.
+    """
+
+    def __init__(self, container: str) -> None:
+        super().__init__(f"there is a container {container!r} already")
+        self.container = container
+
+
 class StoreError(CachebackError):
     """The root of what stores raise, apart from ``TypeError`` and ``ValueError`` for arguments.
 
@@ -76,4 +105,10 @@ class DataFormatException(StoreError):
 
 
 class ConfigurationException(StoreError, ImproperlyConfigured):
-    """A store can't be built: unknown alias, backend or option, or a driver that is missing."""
+    """A store or container can't be built: unknown alias, backend or option, a missing driver."""
+
+
+class UnknownContainer(ConfigurationException, KeyError):
+    """There is no container of that name."""
+
+    __str__ = Exception.__str__

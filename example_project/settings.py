@@ -10,7 +10,7 @@ DJANGO_DEBUG       1                            0 for a deployment
 SECRET_KEY         a fixed one while debugging  required when DJANGO_DEBUG=0
 ALLOWED_HOSTS      localhost,127.0.0.1,[::1]    comma-separated host names
 DJANGO_HTTPS       the opposite of DEBUG        HSTS, secure cookies and the redirect to HTTPS
-CACHEBACK_DEMO_VAR var                          where the SQLite file and collected statics live
+CACHEBACK_DEMO_VAR var                          where the SQLite files and collected statics live
 ================== ============================ ==================================================
 """
 
@@ -111,6 +111,21 @@ elif DEMO == "celery":
     CELERY_TASK_IGNORE_RESULT = True
 else:
     raise ImproperlyConfigured(f"CACHEBACK_DEMO is {DEMO!r}; it can be 'threads' or 'celery'.")
+
+# What must outlive a restart of the site, and is shared by its processes.
+CACHEBACK_STORES = {
+    "default": {
+        "BACKEND": "cacheback_app.stores.SQLiteStore",
+        "OPTIONS": {"path": str(VAR_DIR / "store.sqlite3")},
+    }
+}
+CACHEBACK_CONTAINERS = {
+    "licences": {
+        "STORE": "default",
+        "GENERATOR": "example_project.shelf.licences.look_up",
+        "EXPIRE": "1 day",
+    }
+}
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 

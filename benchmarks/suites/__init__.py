@@ -3,6 +3,7 @@
 from . import (
     bulk,
     cold,
+    containers,
     crowd,
     hits,
     near,
@@ -15,7 +16,7 @@ from . import (
     stores,
 )
 
-LOCAL = {"hits": hits, "querysets": querysets, "stores": stores}
+LOCAL = {"hits": hits, "querysets": querysets, "stores": stores, "containers": containers}
 """Suites that need nothing but this process."""
 
 REDIS = {

@@ -63,12 +63,19 @@ class Options:
             if name not in self._parameters:
                 raise ConfigurationException(f"{variable}: {self._unknown(name)}")
             try:
-                found[name] = _parsed(text, self._types.get(name, ()))
+                found[name] = self.parsed(name, text)
             except ValueError as exc:
                 raise ConfigurationException(
                     f"{variable}: not a value of the option {name!r}: {exc}"
                 ) from exc
         return found
+
+    def parsed(self, name: str, text: str) -> Any:
+        """Return the value of an option that is written as text.
+
+        :raises ValueError: when the text is none of the option's type.
+        """
+        return _parsed(text, self._types.get(name, ()))
 
     def _unknown(self, name: str) -> str:
         known = ", ".join(self._parameters) or "none"

@@ -112,6 +112,14 @@ def read(distribution: metadata.Distribution, dependants: Iterable[tuple[str, st
     )
 
 
+def beginning(path: Path) -> str:
+    """Return the text at the beginning of a file, "" when it cannot be read."""
+    try:
+        return next(_chunks(path), b"").decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

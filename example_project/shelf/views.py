@@ -1,6 +1,7 @@
 """The pages: the shelf, one distribution on it, and the buttons on both."""
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from cacheback_app import Job, invalidate_tags
-from example_project.shelf import jobs
+from example_project.shelf import jobs, licences, scan
 from example_project.shelf.fill import fill
 from example_project.shelf.installed import normalise
 from example_project.shelf.models import Distribution
@@ -57,6 +58,7 @@ def shelf(request: HttpRequest) -> HttpResponse:
         "page": page,
         "listed": [(row, _STATES[report.status], report.age) for row, report in known],
         "wanted": wanted,
+        "scanned": scan.progress(),
     }
     return _page(request, "shelf/shelf.html", context)
 
@@ -81,9 +83,17 @@ def distribution(request: HttpRequest, name: str) -> HttpResponse:
         "row": row,
         "requirements": sources["requirements"].serve(),
         "report": sources["report"].serve(),
+        "licences": _licences(row.value),
         "on_shelf": {each.key for each in jobs.shelf.get()},
     }
     return _page(request, "shelf/distribution.html", context)
+
+
+def _licences(row: Distribution) -> dict[str, str]:
+    try:
+        return licences.of(row)
+    except PackageNotFoundError:
+        return {}
 
 
 @require_POST

@@ -35,6 +35,8 @@ def site(db: None, settings: Any, environment: MadeUp) -> MadeUp:
     settings.MESSAGE_STORAGE = example.MESSAGE_STORAGE
     settings.STATIC_URL = "/static/"
     settings.CACHEBACK_TASK_QUEUE = "sync"
+    settings.CACHEBACK_STORES = {"default": {"BACKEND": "cacheback_app.stores.LocalMemoryStore"}}
+    settings.CACHEBACK_CONTAINERS = example.CACHEBACK_CONTAINERS
     environment.install(
         "Tiny.Thing", {"tiny/__init__.py": b"one = 1\ntwo = 2\n"}, ["Summary: A <b>tiny</b> thing"]
     )

@@ -7,27 +7,34 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import ROOT
+
 KEY = "only-for-this-test-and-long-enough-for-the-checks-0123456789"
 
 
-def manage(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a management command of the example site."""
+def environment_of(tmp_path: Path, **variables: str) -> dict[str, str]:
+    """Return the environment of a process of the example site."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("DJANGO_", "CACHEBACK_"))
     }
     kept.pop("SECRET_KEY", None)
-    environment = {
+    return {
         **kept,
         "DJANGO_SETTINGS_MODULE": "example_project.settings",
         "CACHEBACK_DEMO_VAR": str(tmp_path / "var"),
+        "PYTHONPATH": str(ROOT),
         **variables,
     }
+
+
+def manage(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a management command of the example site."""
     command = [sys.executable, "-m", "django", *arguments]
-    root = Path(__file__).parents[2]
+    environment = environment_of(tmp_path, **variables)
     return subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 
