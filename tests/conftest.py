@@ -10,6 +10,18 @@ from django.core.cache.backends import locmem
 
 from tests import services
 from tests.addresses import MEMCACHED, RABBITMQ_URL, REDIS_DB, Site, redis_db
+from tests.store_fixtures import (  # noqa: F401 - fixtures are found by being here
+    _aws_environment,
+    dynalite,
+    dynalite_store,
+    mariadb_alias,
+    moto,
+    moto_store,
+    postgres_alias,
+    session_mariadb,
+    session_postgres,
+    sqlite_alias,
+)
 
 
 def pytest_configure() -> None:

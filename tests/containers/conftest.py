@@ -1,20 +1,31 @@
 """Containers over every backend that needs no more than this machine's services."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from cacheback_app.containers import CacheContainer
 from cacheback_app.stores import BaseStore
 from cacheback_app.stores.handler import build
 from tests import services
+from tests.store_fixtures import dynamodb, sqlalchemy
 
 STORES = "cacheback_app.stores"
 SHARED = ["LocalFileStore", "SQLiteStore", "SQLAlchemyStore", "DatabaseStore", "RedisStore"]
 """The backends that several processes can share."""
+SERVERS = [
+    "SQLAlchemyStore on postgres",
+    "SQLAlchemyStore on mariadb",
+    "DatabaseStore on postgres",
+    "DatabaseStore on mariadb",
+    "DynamoDBStore",
+]
+"""Those whose server keeps what is in it from one test to the next."""
 
 
 def parameter(kind: str) -> Any:
@@ -23,7 +34,7 @@ def parameter(kind: str) -> Any:
     return pytest.param(kind, marks=marks)
 
 
-@pytest.fixture(params=[parameter(kind) for kind in ["LocalMemoryStore", *SHARED]])
+@pytest.fixture(params=[parameter(kind) for kind in ["LocalMemoryStore", *SHARED, *SERVERS]])
 def kind(request: pytest.FixtureRequest) -> str:
     """The name of a backend."""
     return str(request.param)
@@ -45,7 +56,26 @@ def definition(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> dic
     elif kind == "RedisStore":
         server: services.RedisServer = request.getfixturevalue("shared_redis_server")
         options = {"url": server.url()}
+    elif kind in SERVERS:
+        return served(kind, request)
     return {"BACKEND": f"{STORES}.{kind}", "OPTIONS": options}
+
+
+def served(kind: str, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return the definition of a store of the session's servers, in a corner of its own."""
+    backend, _, server = kind.partition(" on ")
+    corner = f"test_{uuid.uuid4().hex}"
+    if backend == "DynamoDBStore":
+        return dynamodb(request.getfixturevalue("moto"))
+    if backend == "SQLAlchemyStore":
+        definition = sqlalchemy(request.getfixturevalue(f"session_{server}"))
+        return {**definition, "OPTIONS": {**definition["OPTIONS"], "table": corner}}
+    alias = request.getfixturevalue(f"{server}_alias")
+    blocker = request.getfixturevalue("django_db_blocker")
+    blocker.unblock()
+    request.addfinalizer(blocker.restore)
+    request.addfinalizer(connections[alias].close)
+    return {"BACKEND": f"{STORES}.{backend}", "OPTIONS": {"using": alias, "namespace": corner}}
 
 
 @pytest.fixture

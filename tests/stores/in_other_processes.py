@@ -18,7 +18,7 @@ from cacheback_app.stores import (
 )
 from cacheback_app.stores.handler import build
 from cacheback_app.testing.stores import increment
-from tests.stores.conftest import added_database
+from tests.store_fixtures import added_database
 
 Backend = dict[str, Any]
 """``definition`` of a store, and ``database``: the URL of the alias "store" if it needs one."""

@@ -19,8 +19,7 @@ from cacheback_app.stores import (
 )
 from cacheback_app.stores.handler import build
 from cacheback_app.testing.stores import StoreConformance
-from tests import services
-from tests.stores import conftest
+from tests import services, store_fixtures
 
 
 class TestLocalMemoryStore(StoreConformance):
@@ -77,7 +76,7 @@ class TestRedisStore(StoreConformance):
 class SQLAlchemyConformance(StoreConformance):
     @pytest.fixture
     def store(self, url: str) -> Iterator[BaseStore]:
-        store = build("tested", conftest.sqlalchemy(url))
+        store = build("tested", store_fixtures.sqlalchemy(url))
         yield store
         store.close()
 

@@ -8,7 +8,7 @@ import pytest
 
 from cacheback_app.stores import AccessException, DataFormatException, DynamoDBStore
 from cacheback_app.stores.handler import build
-from tests.stores import conftest
+from tests import store_fixtures
 
 boto3 = pytest.importorskip("boto3")
 ROLE = "arn:aws:iam::123456789012:role/collector"
@@ -196,7 +196,7 @@ def test_sts_is_unreachable(monkeypatch: pytest.MonkeyPatch, moto: str) -> None:
 
 def test_create_table(moto: str) -> None:
     """create_table makes a table that works, once, in the region that was asked for."""
-    definition = conftest.dynamodb(moto)
+    definition = store_fixtures.dynamodb(moto)
     store: Any = build("x", definition)
     store.set("pk", "sk", "value")
     with pytest.raises(AccessException):

@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from cacheback_app.stores import NotFoundException
-from tests import services
+from tests import services, store_fixtures
 from tests.addresses import Site
-from tests.stores import conftest
 from tests.stores.in_other_processes import kill_writers, opened, race
 
 PROCESSES = 8
 COUNTS = 10
 KILLS = 8
 SITE = Site(cache="", backend="locmem")
-STORES = conftest.STORES
+STORES = store_fixtures.STORES
 
 LOCAL = ["files", "fast files", "SQLite", "SQLAlchemy on SQLite", "Redis"]
 SERVERS = ["SQLAlchemy on PostgreSQL", "SQLAlchemy on MariaDB"]
@@ -45,7 +44,7 @@ class Backends:
             api, _, server = name.partition(" on ")
             url = self._url(server)
             if api == "SQLAlchemy":
-                return {"definition": conftest.sqlalchemy(url), "database": None}
+                return {"definition": store_fixtures.sqlalchemy(url), "database": None}
             return {"definition": self._definition("DatabaseStore", using="store"), "database": url}
         definition = {
             "files": lambda: self._definition("LocalFileStore", path=self._path("durable")),

@@ -22,9 +22,8 @@ from cacheback_app.stores import (
 )
 from cacheback_app.stores.handler import build
 from cacheback_app.stores.idle import IdleConnections
-from tests import services
+from tests import services, store_fixtures
 from tests.addresses import Site
-from tests.stores import conftest
 from tests.stores.in_other_processes import fork_while_writing
 
 SITE = Site(cache="", backend="locmem")
@@ -141,7 +140,7 @@ def test_sqlalchemy_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize("server", ["session_postgres", "session_mariadb"])
 def test_sqlalchemy_makes_its_table_once(request: pytest.FixtureRequest, server: str) -> None:
     """Several stores that make the same table at once get along."""
-    definition = conftest.sqlalchemy(request.getfixturevalue(server))
+    definition = store_fixtures.sqlalchemy(request.getfixturevalue(server))
     definition["OPTIONS"]["table"] = "race"
     stores = [build("x", definition) for _ in range(8)]
     errors: list[BaseException] = []
@@ -168,7 +167,7 @@ def test_sqlalchemy_makes_its_table_once(request: pytest.FixtureRequest, server:
 @pytest.mark.parametrize("server", ["session_postgres", "session_mariadb"])
 def test_sqlalchemy_lost_connection(request: pytest.FixtureRequest, server: str) -> None:
     """S1: a connection that the server ended is one AccessException, and then a new one."""
-    store = build("x", conftest.sqlalchemy(request.getfixturevalue(server)))
+    store = build("x", store_fixtures.sqlalchemy(request.getfixturevalue(server)))
     assert isinstance(store, SQLAlchemyStore)
     store.set("pk", server, "value")
     store._connections.use(_hang_up)
@@ -251,7 +250,7 @@ def test_database_item(alias: str) -> None:
 def test_database_error(settings: Any, django_db_blocker: Any, tmp_path: Path) -> None:
     """S1: an error of the database (here: there is no table) is an AccessException."""
     url = f"sqlite://{tmp_path / 'empty.sqlite3'}"
-    with conftest.added_database("empty", url), django_db_blocker.unblock():
+    with store_fixtures.added_database("empty", url), django_db_blocker.unblock():
         store = DatabaseStore("empty")
         for call in (
             lambda: store.get("pk", "sk"),
