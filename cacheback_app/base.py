@@ -84,14 +84,11 @@ class Job(Hooks):
             key = self._known_key(self.version, self._known_as, *args, **kwargs)
         except TypeError:  # not that simple, or wrong, which key() will say
             key = self.key(*args, **kwargs)
-        alias = self.cache_alias or conf.cache_alias
-        if self.local_ttl and (kept := near.get((alias, key))) and kept[0] > time.time():
-            return self._finish(kept[1], HIT, None, args, kwargs, key)
-        if self._has_tags or self.local_ttl or self.early_refresh is not None:
-            return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
+        if self.local_ttl or self._has_tags or self.early_refresh is not None:
+            return self._get_carefully(key, args, kwargs)
         failure, value = None, _NONE
         try:
-            packed = state_for(alias).cache.get(key)
+            packed = state_for(self.cache_alias or conf.cache_alias).cache.get(key)
             if is_plainly_fresh(packed, time.time()):
                 value = packed[2]
         except Exception as exc:
@@ -345,6 +342,11 @@ class Job(Hooks):
             return self._from_cache(stored)
         except Exception:
             return _NONE  # the flow that follows will find and report it
+
+    def _get_carefully(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.local_ttl and (kept := near.get((self._alias, key))) and kept[0] > time.time():
+            return self._finish(kept[1], HIT, None, args, kwargs, key)
+        return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
 
     def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not conf.enabled:
