@@ -62,7 +62,7 @@ class Job(Hooks):
         cls._has_identity = _overrides(cls, "_identity", "get_init_args", "get_init_kwargs")
         cls._job_path = registry.dotted(cls)
         is_simple = not (cls._has_identity or _overrides(cls, "key", "_key_prefix"))
-        cls._known_key = staticmethod(cls._remembered_key() if is_simple else no_memory)
+        cls._known_key = staticmethod(cls._remembered_key() if is_simple else keys.no_memory)
         cls._deserializes = _overrides(cls, "_from_cache")
         cls._has_tags = _overrides(cls, "tags")
         cls._fetches_many = _overrides(cls, "fetch_many")
@@ -384,11 +384,6 @@ class Job(Hooks):
         else:
             raise TypeError(f"set() needs a value: last, or as {self.set_data_kwarg}=")
         return changing.set_value(self._slot_for(args, kwargs), data)
-
-
-def no_memory(*args: Any, **kwargs: Any) -> str:
-    """Stand in for the memory of keys where a job makes them its own way."""
-    raise TypeError
 
 
 def _raw(entry: Entry | None) -> tuple[float, Any] | None:

@@ -15,7 +15,7 @@ from django.db.models.base import ModelState
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_init, pre_init
 
-from .base import Job, no_memory
+from .base import Job
 from .durations import Duration
 from .engine import keys
 from .engine.registry import dotted, path_of
@@ -92,7 +92,7 @@ class FunctionJob(Job):
         self._set_options(**given)
         self._tags = tags
         self._has_tags = bool(tags) or type(self).tags is not FunctionJob.tags
-        self._known_key = _function_keys() if type(self).key is FunctionJob.key else no_memory
+        self._known_key = _function_keys() if type(self).key is FunctionJob.key else keys.no_memory
 
     def key(self, fn: Any, /, *args: Any, **kwargs: Any) -> str:
         """Return the cache key of a call of ``fn``."""
@@ -134,7 +134,7 @@ def _function_keys() -> Callable[..., str]:
 def _model_keys(cls: type[QuerySetJob]) -> Callable[..., str]:
     own = cls.key, cls._key_prefix, cls._identity
     if own != (Job.key, Job._key_prefix, QuerySetJob._identity):
-        return no_memory
+        return keys.no_memory
 
     def make_key(version: Any, model: type[Model], *args: Any, **kwargs: Any) -> str:
         path = keys.versioned(cls._job_path, version)

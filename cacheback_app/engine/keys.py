@@ -75,6 +75,11 @@ def remembered(make_key: Callable[..., str], skip: int) -> Callable[..., str]:
     return known
 
 
+def no_memory(*args: Any, **kwargs: Any) -> str:
+    """Stand in for the memory of keys where a job makes them its own way."""
+    raise TypeError
+
+
 @lru_cache(maxsize=4096)
 def versioned(path: str, version: int | str | None) -> str:
     """Return the beginning of the keys of what is at ``path``; other versions have others."""
