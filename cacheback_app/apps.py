@@ -11,8 +11,10 @@ class CachebackConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Start counting what goes wrong, and register the system checks."""
+        """Begin to collect statistics, and register the system checks."""
         from . import checks  # noqa: F401
-        from .counters import counters
+        from .stats.collecting import collector
+        from .stats.flushing import flusher
 
-        counters.connect()
+        collector.connect()
+        flusher.connect()

@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 from . import signals
 from .conf import conf
 from .engine import bulk, changing, explaining, keys, reading, registry
+from .engine.backing import Backing
 from .engine.entry import Entry, is_plainly_fresh
 from .engine.explaining import Explanation
 from .engine.flow import Fetch, Flow, adrive, drive
@@ -21,28 +21,31 @@ from .engine.signature import binder, parameters
 from .engine.slot import Call, Slot, as_call
 from .engine.state import state_for
 from .engine.status import HIT, MISS
-from .hooks import Hooks
-from .options import without_task_options
+from .engine.tallies import Tally, tallies
+from .identity import Identity
 
 __all__ = ["Call", "Job"]
 
 logger = logging.getLogger("cacheback")
 
 
-class Job(Hooks):
+class Job(Identity):
     """A cached read: a value is fetched once, served at once, and renewed in the background."""
 
-    _fetch_bind: ClassVar[Callable[..., tuple[Any, ...]]]
-    _fetch_names: ClassVar[tuple[str, ...]]
-    _job_path: ClassVar[str]
+    _tally: Tally
     _known_key: Callable[..., str]
     _gone_errors: tuple[type[Exception], ...] = ()
     """What ``fetch`` raises to say that there is nothing: an answer, and no failure."""
     _known_as: Any = None
     """What tells this job's keys from those of others that share ``_known_key``."""
+    _backing: Backing | None = None
+    """Where values are kept besides the cache; see ``engine.backing``."""
     _prepares = False
-    _has_identity = False
     _deserializes = False
+
+    _may_wait_long = False
+    """Whether ``refresh_timeout`` may exceed what the broker waits before it delivers again: what
+    takes time is the queue, and not the fetch."""
 
     _has_tags = False
     """Whether calls of this job can carry tags."""
@@ -61,6 +64,7 @@ class Job(Hooks):
         cls._prepares = _overrides(cls, "prepare_args", "prepare_kwargs")
         cls._has_identity = _overrides(cls, "_identity", "get_init_args", "get_init_kwargs")
         cls._job_path = registry.dotted(cls)
+        cls._tally = cls._own_tally()
         is_simple = not (cls._has_identity or _overrides(cls, "key", "_key_prefix"))
         cls._known_key = staticmethod(cls._remembered_key() if is_simple else keys.no_memory)
         cls._deserializes = _overrides(cls, "_from_cache")
@@ -99,8 +103,9 @@ class Job(Hooks):
             flow = reading.answer_found(Slot(self, key, args, kwargs), {key: packed}, failure)
             return self._finish(*drive(flow), args, kwargs)
         if type(self).process_result is _plain and not signals.cache_read.receivers:
+            next(self._tally.live or self._tally.wake(args))
             return value
-        return self._finish(value, HIT, None, args, kwargs, key)
+        return self._finish(value, HIT, None, args, kwargs, (key, packed[3]))
 
     async def aget(self, *args: Any, **kwargs: Any) -> Any:
         """See get()."""
@@ -109,7 +114,7 @@ class Job(Hooks):
             return self._finish(value, MISS, True, args, kwargs)
         slot = self._slot_for(args, kwargs)
         if self.local_ttl and (kept := near.get(slot.flight_key)) and kept[0] > time.time():
-            return self._finish(kept[1], HIT, None, args, kwargs, slot.key)
+            return self._finish(kept[1], HIT, None, args, kwargs, (slot.key, None))
         return self._finish(*(await adrive(reading.get(slot))), args, kwargs)
 
     def get_many(self, calls: Iterable[Any]) -> list[Any]:
@@ -199,6 +204,11 @@ class Job(Hooks):
     # For the engine
 
     @classmethod
+    def _own_tally(cls) -> Tally:
+        """Return where hits of this job are counted."""
+        return tallies.of(cls._job_path)
+
+    @classmethod
     def _remembered_key(cls) -> Callable[..., str]:
         def make_key(version: Any, _: Hashable, *args: Any, **kwargs: Any) -> str:
             prefix = keys.versioned(cls._job_path, version)
@@ -217,26 +227,6 @@ class Job(Hooks):
         countdown = (self.task_options or {}).get("countdown")
         return float(countdown) if isinstance(countdown, (int, float)) else 0.0
 
-    def key(self, *args: Any, **kwargs: Any) -> str:
-        """Return the cache key of a call: different arguments never share one.
-
-        :raises TypeError: for an argument that has no key; override this method then.
-        """
-        return keys.make(self._key_prefix(), self._fetch_bind(*args, **kwargs), self._fetch_names)
-
-    def _key_prefix(self) -> str:
-        """Return the beginning of every key: the job's path, its version and its identity."""
-        path = keys.versioned(self._job_path, self.version)
-        if not self._has_identity:
-            return path
-        identity = self._identity()
-        return keys.make(path, identity, ["init argument"] * len(identity))
-
-    def _identity(self) -> tuple[Any, ...]:
-        """Return what tells this job from others of its class, as part of every key."""
-        args, kwargs = self.get_init_args(), self.get_init_kwargs()
-        return (*args, kwargs)
-
     def _to_cache(self, value: Any) -> Any:
         """Return what is stored for ``value``."""
         return value
@@ -244,10 +234,6 @@ class Job(Hooks):
     def _from_cache(self, stored: Any) -> Any:
         """Return the value that was stored. An error makes it a miss."""
         return stored
-
-    def _path_for(self, args: tuple[Any, ...]) -> str:
-        """Return the name of this job in logs and metrics, for a call with ``args``."""
-        return registry.dotted(type(self))
 
     def _slot_for(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Slot:
         """Return where a call is cached.
@@ -274,29 +260,6 @@ class Job(Hooks):
                 "What is cached for %s cannot be used", registry.dotted(type(self)), exc_info=exc
             )
             return None
-
-    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Return where a worker finds the job of a call, the arguments that are left to send,
-        and what rebuilds the job.
-
-        :raises JobNotImportable: when a worker would not find it.
-        """
-        path = registry.path_of(type(self))
-        if not (self._has_identity or self._used_options):
-            return path, args, {}
-        rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
-        return path, args, {**rebuild, "using": without_task_options(self._used_options)}
-
-    @classmethod
-    def _rebuild(
-        cls,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] = MappingProxyType({}),
-        using: Mapping[str, Any] = MappingProxyType({}),
-    ) -> tuple[Job, tuple[Any, ...]]:
-        """Return the job that :meth:`_describe` told of, and its first arguments."""
-        job = cls(*args, **kwargs)
-        return (job.using(**using) if using else job), ()
 
     def _prepare(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -327,7 +290,7 @@ class Job(Hooks):
             if value is _NONE:
                 rest.append(place)
             else:
-                value = self._finish(value, HIT, None, call.args, call.kwargs, key)
+                value = self._finish(value, HIT, None, *call, (key, packed[3]))
             values.append(value)
         slots = [Slot(self, known[place], *calls[place]) for place in rest]
         answers = drive(bulk.get_many(slots, found)) if slots else []
@@ -345,7 +308,7 @@ class Job(Hooks):
 
     def _get_carefully(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.local_ttl and (kept := near.get((self._alias, key))) and kept[0] > time.time():
-            return self._finish(kept[1], HIT, None, args, kwargs, key)
+            return self._finish(kept[1], HIT, None, args, kwargs, (key, None))
         return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
 
     def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -360,10 +323,16 @@ class Job(Hooks):
         sync_fetch: bool | None,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        hit: str | None = None,
+        hit: tuple[str, float | None] | None = None,
     ) -> Any:
-        if hit is not None and signals.cache_read.receivers:
-            reading.report_read(Slot(self, hit, args, kwargs), cache_status)
+        """Return what ``get`` shall return.
+
+        :param hit: the key, and when its value was fetched, where no flow has counted the read.
+        """
+        if hit is not None:
+            next(self._tally.live or self._tally.wake(args))
+            if signals.cache_read.receivers:
+                reading.signal_read(Slot(self, hit[0], args, kwargs), cache_status, hit[1])
         if type(self).process_result is _plain:
             return value
         call = Call(args, kwargs)

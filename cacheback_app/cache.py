@@ -17,6 +17,7 @@ import pickle
 from typing import Any
 
 from django.core.cache.backends import redis as django_redis
+from django.core.exceptions import ImproperlyConfigured
 
 # A cache that takes longer than this is not one. ``OPTIONS`` overrides both.
 TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 1.0}
@@ -38,7 +39,12 @@ class KeptRedisCacheClient(django_redis.RedisCacheClient):
     """Django's client with one redis-py client per server, which is thread-safe and fork-safe."""
 
     def __init__(self, servers: list[str], serializer: Any = Serializer, **options: Any) -> None:
-        super().__init__(servers, serializer, **{**TIMEOUTS, **options})
+        try:
+            super().__init__(servers, serializer, **{**TIMEOUTS, **options})
+        except ModuleNotFoundError as exc:
+            raise ImproperlyConfigured(
+                f"cacheback_app.cache.RedisCache needs {exc.name}: pip install cacheback-app[redis]"
+            ) from exc
         self._kept: dict[int, Any] = {}
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:

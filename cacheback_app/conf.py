@@ -12,6 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
+from .durations import Duration
+
 _DEFAULTS: Mapping[str, Any] = {
     "CACHEBACK_CACHE_ALIAS": "default",
     "CACHEBACK_TASK_QUEUE": "celery",
@@ -21,6 +23,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "CACHEBACK_STORES": {},
     "CACHEBACK_CONTAINERS": {},
     "CACHEBACK_ENABLED": True,
+    "CACHEBACK_STATS": True,
+    "CACHEBACK_STATS_INTERVAL": 5,
 }
 
 
@@ -35,6 +39,18 @@ class Conf:
     stores: Mapping[str, Any]
     containers: Mapping[str, Any]
     enabled: bool
+    stats: bool
+    stats_interval: Duration
+
+    @property
+    def has_urls(self) -> bool:
+        """Whether the site has a URL configuration."""
+        return bool(getattr(settings, "ROOT_URLCONF", None))
+
+    @property
+    def language(self) -> str:
+        """The site's own language."""
+        return str(settings.LANGUAGE_CODE)
 
     def __getattr__(self, name: str) -> Any:
         setting = f"CACHEBACK_{name.upper()}"

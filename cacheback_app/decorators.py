@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import partial, update_wrapper
 from inspect import Signature, iscoroutinefunction, signature
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from asgiref.sync import markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +16,7 @@ from .conf import conf
 from .engine import registry
 from .engine.explaining import Explanation
 from .engine.slot import Call, as_call
+from .engine.tallies import tallies
 from .exceptions import JobNotImportable
 from .jobs import FunctionJob
 from .queues.base import queue_class
@@ -37,7 +39,8 @@ class CachedFunction(Generic[P, R]):
     def __init__(self, fn: Callable[P, R], job: FunctionJob) -> None:
         update_wrapper(self, fn)
         self.fn = fn
-        self.job = job
+        self.job = job = copy(job)  # one decorator may decorate several functions
+        job._tally = tallies.of(registry.dotted(fn))
         self._get = job.get
         if iscoroutinefunction(fn):
             markcoroutinefunction(self)
@@ -45,7 +48,8 @@ class CachedFunction(Generic[P, R]):
         registry.register(registry.path_of(fn), self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return cast(R, self._get(self, *args, **kwargs))
+        value: R = self._get(self, *args, **kwargs)
+        return value
 
     def __get__(self, instance: object | None, owner: type | None = None) -> Any:
         return self if instance is None else BoundCachedFunction(self, instance)

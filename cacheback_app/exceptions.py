@@ -8,6 +8,12 @@ CachebackError
 ├── MalformedCall         a message is not a refresh call of this site (also a ValueError)
 ├── NotFound              a container has nothing, and no generator (also a KeyError)
 ├── ContainerAlreadyConfigured  a container of that name exists (also a ValueError)
+├── RecordsError          anything about records of a remote API
+│   ├── MissingParentError     a cache without an endpoint (also an AttributeError, a ValueError)
+│   ├── NoCacheAssignedError   an endpoint without a cache (also an AttributeError, a ValueError)
+│   ├── InvalidResponse        an answer is no JSON, or not of the model (also a ValueError)
+│   ├── UnknownField           a model has no such field (also an AttributeError, a ValueError)
+│   └── UnsuitableModel        a model that can't be kept, or a missing extra (also a TypeError)
 └── StoreError            anything about a store
     ├── NotFoundException       nothing is stored under this key, or it has expired
     ├── AccessException         the backend failed; a write may or may not have been made
@@ -74,6 +80,56 @@ class ContainerAlreadyConfigured(CachebackError, ValueError):
     def __init__(self, container: str) -> None:
         super().__init__(f"there is a container {container!r} already")
         self.container = container
+
+
+class RecordsError(CachebackError):
+    """The root of what the records of remote APIs raise."""
+
+
+class MissingParentError(RecordsError, AttributeError, ValueError):
+    """A cache of records is used before an endpoint is its parent, and so has no model."""
+
+
+class NoCacheAssignedError(RecordsError, AttributeError, ValueError):
+    """An endpoint is asked for what only its cache could know, and has none."""
+
+
+class InvalidResponse(RecordsError, ValueError):
+    """What a server answered is not JSON, is cut off, or is no record of the model.
+
+    :ivar errors: pairs of a field's place in the answer (``"3.start"``: in the fourth record) and
+        what is wrong with it; the place is empty when that is the answer as a whole.
+    :ivar field: the place of the first.
+    :ivar status_code: the answer's status.
+    """
+
+    def __init__(
+        self, asked: str, model: type, errors: tuple[tuple[str, str], ...], status_code: int
+    ) -> None:
+        self.field, reason = errors[0]
+        where = f"{self.field!r}: " if self.field else ""
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"{asked}: the answer is no {model.__qualname__}: {where}{reason}{more}")
+        self.errors = errors
+        self.status_code = status_code
+
+
+class UnknownField(RecordsError, AttributeError, ValueError):
+    """A query asks for a field that the model doesn't have.
+
+    :ivar field: the name that was asked for.
+    """
+
+    def __init__(self, field: str, model: type) -> None:
+        super().__init__(f"{model.__qualname__} has no field {field!r} to query")
+        self.field = field
+
+
+class UnsuitableModel(RecordsError, TypeError):
+    """A model that can't be kept: neither dataclass nor pydantic model, or one without ``id``.
+
+    Raised for a library that is not installed, too.
+    """
 
 
 class StoreError(CachebackError):

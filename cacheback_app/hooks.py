@@ -69,6 +69,11 @@ class Hooks(Options):
         """Return the tags of a call, by which ``invalidate_tags`` finds what it cached."""
         return ()
 
+    def calls_to_warm(self) -> Iterable[Any]:
+        """Return the calls that ``manage.py cacheback warm`` fetches when it is given none, in the
+        forms that ``get_many`` takes."""
+        return ()
+
     def prepare_args(self, *args: Any) -> tuple[Any, ...]:
         """Return the positional arguments in the form in which ``fetch`` gets them."""
         return args

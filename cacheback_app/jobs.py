@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import iscoroutinefunction
+from itertools import count
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
-from django.db.models.base import ModelState
-from django.db.models.fields.files import FieldFile
-from django.db.models.signals import post_init, pre_init
 
 from .base import Job
 from .durations import Duration
-from .engine import keys
+from .engine import keys, rows
 from .engine.registry import dotted, path_of
 from .engine.signature import binder, parameters
+from .engine.tallies import Tally, tallies
 from .options import OPTIONS, without_task_options
 
 Options = Mapping[str, Any]
@@ -68,6 +67,16 @@ def target_of(fn: Any) -> Target:
     return Target(plain, dotted(plain), binder(plain), parameters(plain))
 
 
+class _TallyByFunction(Tally):
+    """Of a job for any function: each hit looks for the tally of its own."""
+
+    __slots__ = ()
+
+    def wake(self, args: tuple[Any, ...] = ()) -> count[int]:
+        tally = tallies.of(target_of(args[0]).path)
+        return tally.live or tally.wake()
+
+
 class FunctionJob(Job):
     """Caches what functions return; the function is the first argument of every call.
 
@@ -93,6 +102,10 @@ class FunctionJob(Job):
         self._tags = tags
         self._has_tags = bool(tags) or type(self).tags is not FunctionJob.tags
         self._known_key = _function_keys() if type(self).key is FunctionJob.key else keys.no_memory
+
+    @classmethod
+    def _own_tally(cls) -> Tally:
+        return _TallyByFunction()
 
     def key(self, fn: Any, /, *args: Any, **kwargs: Any) -> str:
         """Return the cache key of a call of ``fn``."""
@@ -195,16 +208,16 @@ class QuerySetJob(Job):
     def _to_cache(self, value: Any) -> Any:
         value = list(value) if isinstance(value, QuerySet) else value
         if isinstance(value, self.model):
-            return "one", _rows([value])
+            return "one", rows.of([value])
         if isinstance(value, list) and value and all(type(item) is self.model for item in value):
-            return "many", _rows(value)
+            return "many", rows.of(value)
         return "other", value
 
     def _from_cache(self, stored: Any) -> Any:
         form, content = stored
         if form == "other":
             return content
-        instances = _instances(self.model, *content)
+        instances = rows.instances(self.model, *content)
         return instances if form == "many" else instances[0]
 
 
@@ -225,93 +238,3 @@ class QuerySetFilterJob(QuerySetJob):
     def fetch(self, *args: Any, **kwargs: Any) -> Any:
         """Return the list of instances that match."""
         return list(self.model._default_manager.filter(*args, **kwargs))
-
-
-Rows = tuple[str | None, tuple[str, ...], tuple[str, ...], list[tuple[Any, ...]], list[Any]]
-
-
-def _rows(instances: Sequence[Model]) -> Rows:
-    """Return database alias, loaded and deferred fields, values, and annotations of each."""
-    first = instances[0]
-    deferred = first.get_deferred_fields()
-    names = [field.attname for field in first._meta.concrete_fields]
-    loaded = tuple(name for name in names if name not in deferred)
-    rows = [tuple(_plain(instance.__dict__[name]) for name in loaded) for instance in instances]
-    known = {*names, "_state"}
-    extras = [
-        {k: v for k, v in instance.__dict__.items() if k not in known and k[0] != "_"}
-        for instance in instances
-    ]
-    return first._state.db, loaded, tuple(sorted(deferred)), rows, extras if any(extras) else []
-
-
-def _plain(value: Any) -> Any:
-    # What a file's descriptor leaves behind holds the whole instance.
-    return value.name if isinstance(value, FieldFile) else value
-
-
-def _instances(
-    model: type[Model],
-    db: str | None,
-    loaded: Sequence[str],
-    deferred: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-    extras: Sequence[Mapping[str, Any]],
-) -> list[Model]:
-    """Return the instances that :func:`_rows` took apart.
-
-    :raises LookupError: when the model has a field that they don't.
-    """
-    wanted = _attnames(model)
-    if tuple(loaded) != wanted:
-        loaded, rows = _fitted(wanted, loaded, deferred, rows)
-    if _makes_instances_plainly(model):
-        instances = _made_plainly(model, db, loaded, rows)
-    else:
-        instances = [model.from_db(db, loaded, row) for row in rows]
-    for instance, extra in zip(instances, extras, strict=False):
-        instance.__dict__.update(extra)
-    return instances
-
-
-def _makes_instances_plainly(model: type[Model]) -> bool:
-    """Return whether nobody would notice that an instance was made without its ``__init__``."""
-    return (
-        model.__init__ is Model.__init__
-        and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined]
-        and not pre_init.has_listeners(model)
-        and not post_init.has_listeners(model)
-    )
-
-
-def _made_plainly(
-    model: type[Model], db: str | None, loaded: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> list[Model]:
-    """Do what unpickling instances does; ``from_db`` takes three times as long."""
-    instances = []
-    for row in rows:
-        instance = model.__new__(model)
-        state = ModelState()
-        state.adding, state.db = False, db
-        instance.__dict__.update(zip(loaded, row, strict=True), _state=state)
-        instances.append(instance)
-    return instances
-
-
-def _fitted(
-    wanted: Sequence[str],
-    loaded: Sequence[str],
-    deferred: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
-    new = set(wanted) - {*loaded, *deferred}
-    if new:
-        raise LookupError(f"the model has new fields: {', '.join(sorted(new))}")
-    names = [name for name in wanted if name in loaded]
-    places = [loaded.index(name) for name in names]
-    return names, [tuple(row[place] for place in places) for row in rows]
-
-
-@lru_cache(maxsize=256)
-def _attnames(model: type[Model]) -> tuple[str, ...]:
-    return tuple(field.attname for field in model._meta.concrete_fields)

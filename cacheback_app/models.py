@@ -1,4 +1,4 @@
-"""The table of :class:`cacheback_app.stores.DatabaseStore`."""
+"""The table of :class:`cacheback_app.stores.DatabaseStore`, and the panel's permission."""
 
 from __future__ import annotations
 
@@ -24,3 +24,16 @@ class StoreItem(models.Model):
     def __str__(self) -> str:
         keys = (self.partition_key, self.sort_key)
         return " / ".join(bytes(key).decode(errors="replace") for key in keys)
+
+
+class CachedValue(StoreItem):
+    """What jobs keep in caches, as permissions and the admin log name it. It has no rows.
+
+    A proxy, as there shall be no table, and ``dumpdata`` would look for that of an unmanaged model.
+    """
+
+    class Meta:
+        proxy = True
+        verbose_name = "cached value"
+        default_permissions = ()
+        permissions = [("manage_cache", "Can see, refresh, invalidate and delete cached values")]

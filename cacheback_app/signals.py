@@ -8,7 +8,18 @@ further. No signal carries arguments or values; ``key`` is for debugging and not
 from django.dispatch import Signal
 
 cache_read = Signal()
-"""A value was asked for: ``job``, ``key``, ``status`` (MISS, HIT or STALE)."""
+"""A value was asked for: ``job``, ``key``, ``status`` (MISS, HIT or STALE), ``age`` (seconds since
+the fetch of a cached value; None for one that was just fetched or comes from this process's
+memory). A receiver makes every hit cost half as much again, so it is for debugging and tests;
+``cacheback_app.stats`` counts reads without one."""
+
+stale_served = Signal()
+"""A stale value was served: ``job``, ``key``, ``age``."""
+
+refresh_sending = Signal()
+"""A refresh is about to be handed to the queue: ``job``, ``key``, ``queue``, and ``headers``, a
+dict to which receivers may add short texts, which arrive with ``fetch_began`` in the worker. They
+are not signed."""
 
 refresh_dispatched = Signal()
 """A refresh was handed to the queue: ``job``, ``key``, ``queue``."""
@@ -21,6 +32,14 @@ refresh_dropped = Signal()
 
 refresh_skipped = Signal()
 """A worker had nothing to do: ``job``, ``key``, ``reason``."""
+
+fetch_began = Signal()
+"""User code is about to be called: ``job``, ``key`` (the first of several), ``calls`` (how many are
+fetched in one), ``background``, ``lag``, ``headers`` (see ``refresh_sending``)."""
+
+fetch_ended = Signal()
+"""It returned or raised, in the same thread or task: as ``fetch_began``, and ``exception`` (or
+None). Sent for everything that began, whatever ended it."""
 
 refresh_succeeded = Signal()
 """A value was fetched: ``job``, ``key``, ``duration`` (seconds), ``background``,

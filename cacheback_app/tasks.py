@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
+from celery.signals import worker_process_shutdown
 
 from .conf import conf
 
@@ -32,3 +33,11 @@ def refresh_cache(self: Task[Any, Any], message: Mapping[str, Any]) -> bool:
     from .queues import RefreshCall
 
     return RefreshCall.from_message(message).run(is_retry=self.request.retries > 0)
+
+
+@worker_process_shutdown.connect
+def share_statistics(**kwargs: Any) -> None:
+    """Share what a pool's process did: it ends without Python's own exit."""
+    from .stats.flushing import flusher
+
+    flusher.finish()

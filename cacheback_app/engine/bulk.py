@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from cacheback_app.exceptions import CacheUnavailable
 
-from . import outages
+from . import backing, outages
 from .claims import Claim, State
 from .entry import Entry
-from .fetching import Errand, failed, give_up, release_quietly, report_success, store
+from .fetching import Errand, failed, give_up, release_quietly, report_success, store, told
 from .flights import Flight, Landing, flights
 from .flow import All, Fetch, Flow, Io
 from .policy import Verdict
@@ -49,6 +49,9 @@ def get_many(slots: Sequence[Slot], found: Any = UNREAD) -> Flow[list[Answer]]:
             entries[slot.key] = yield from slot.interpret(found)
     except CacheUnavailable:
         entries, is_down = {}, True
+    for slot in unique.values():
+        if slot.job._backing is not None and slot.judge(entries.get(slot.key)) is Verdict.GONE:
+            entries[slot.key] = yield from backing.restore(slot, is_down=is_down)
     verdicts = {key: slot.judge(entries.get(key)) for key, slot in unique.items()}
     answers = {
         key: Answer(entry.value, HIT, None)
@@ -56,7 +59,7 @@ def get_many(slots: Sequence[Slot], found: Any = UNREAD) -> Flow[list[Answer]]:
         if entry is not None and verdicts[key] is Verdict.FRESH
     }
     for key in answers:
-        report_read(unique[key], HIT)
+        report_read(unique[key], HIT, entry.fetched_at if (entry := entries[key]) else None)
     if slots and slots[0].job._fetches_many:
         missing = [slot for key, slot in unique.items() if verdicts[key] is Verdict.GONE]
         answers |= yield from _fetch_many(missing, is_down)
@@ -127,6 +130,7 @@ def _claim(
         if grant is not None and entry is not None and slot.judge(entry) is Verdict.FRESH:
             yield from release_quietly(slot, grant)
             answers[slot.key] = Answer(entry.value, HIT, None)
+            report_read(slot, HIT, entry.fetched_at)
         else:
             flight.lapses_at = time.monotonic() + slot.claim_ttl
             led.append(_Led(slot, flight, Errand(claim, grant)))
@@ -143,10 +147,12 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
         return {}
     began, clock = time.time(), time.perf_counter()
     try:
-        values = yield from _values(led)
+        with told(led[0].slot, led[0].errand, calls=len(led)):
+            values = yield from _values(led)
     except Exception as exc:
         for item in led:
             yield from failed(item.slot, item.errand, exc, time.perf_counter() - clock)
+            report_read(item.slot, MISS)
             _land(item.slot, item.flight, Landing.ERROR, exc)
         raise
     except BaseException as exc:

@@ -8,12 +8,13 @@ from typing import Any
 
 from cacheback_app.exceptions import CacheUnavailable
 
-from . import tags
+from . import backing, tags
+from .backing import Backing
 from .claims import Claim, State, claim_key, lease_key
 from .entry import Entry, unpack
 from .fetching import Errand, Fetched, entry_for, fetch_and_store, landed, verify
 from .flights import Flight, flights
-from .flow import Flow, drive
+from .flow import Fetch, Flow, drive
 from .near import near
 from .reading import dispatch, send
 from .slot import Slot
@@ -40,12 +41,20 @@ def set_value(slot: Slot, value: Any) -> Flow[None]:
             outcome = yield slot.transact(tags.ensured(names, slot.cache_ttl))
             stamps = tags.stamps(names, outcome.value)
         entry = entry_for(slot, value, time.time(), stamps=stamps)
-        yield slot.transact(slot.store_ops(entry, slot.cache_ttl))
+        yield from backing.save(slot, value, entry.fetched_at, lambda: _put(slot, entry))
         yield from verify(slot)
     except CacheUnavailable:
         return
     finally:
         forget_here(slot)
+
+
+def _put(slot: Slot, entry: Entry) -> Flow[None]:
+    try:
+        yield slot.transact(slot.store_ops(entry, slot.cache_ttl))
+    except CacheUnavailable:
+        if slot.job._backing is None:
+            raise
 
 
 def delete(slot: Slot) -> Flow[None]:
@@ -58,11 +67,19 @@ def delete_now(slot: Slot) -> Flow[None]:
     """Remove the value, and the right of running fetches to store theirs."""
     forget_here(slot)
     try:
-        yield slot.transact([drop(slot.key), *slot.clear_ops()])
-    except CacheUnavailable:
-        return
+        yield from _drop(slot)
+        if slot.job._backing is not None:
+            # No fetch that runs can store from here on; but a reader may still put back what the
+            # backing has, until it is gone.
+            yield Fetch(slot.job._backing.delete, (slot.call,), {})
+            yield from _drop(slot)
     finally:
         forget_here(slot)
+
+
+def _drop(slot: Slot) -> Flow[None]:
+    with contextlib.suppress(CacheUnavailable):
+        yield slot.transact([*slot.clear_ops(), drop(slot.key)])
 
 
 def invalidate(slot: Slot) -> Flow[None]:
@@ -79,6 +96,8 @@ def invalidate_now(slot: Slot, *, may_dispatch: bool = True) -> Flow[None]:
     """
     forget_here(slot)
     try:
+        if slot.job._backing is not None:
+            yield from _invalidate_backing(slot, slot.job._backing)
         claim, entry, ttl = yield from _invalidate(slot, may_dispatch)
     except CacheUnavailable:
         return
@@ -102,6 +121,15 @@ def _invalidate(slot: Slot, may_dispatch: bool) -> Flow[tuple[Claim | None, Entr
         ops = [_move_claim(slot, before, holder, claim, ttl), *_mark(slot, before, entry)]
         if (yield slot.transact(ops)).applied:
             return claim, entry, ttl
+
+
+def _invalidate_backing(slot: Slot, second: Backing) -> Flow[None]:
+    # As in delete_now(): first the cache, whose lease holds up what is being fetched, then the
+    # backing, and then what was put back from there in between, which is left to the caller.
+    with contextlib.suppress(CacheUnavailable):
+        yield from backing.restore(slot)  # what is kept there counts as cached
+        yield from _invalidate(slot, may_dispatch=False)
+    yield Fetch(second.invalidate, (slot.call,), {})
 
 
 def _is_pending(holder: Claim | None) -> bool:

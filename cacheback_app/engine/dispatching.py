@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -50,6 +50,8 @@ def hand_over(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow
     queue = get_queue()
     try:
         call = RefreshCall.of(slot, claim, entry.fetched_at if entry else None, ttl, queue)
+        if signals.refresh_sending.receivers:
+            call = replace(call, headers=_headers(slot, queue.name))
         yield Hand(queue, call)
     except QueueError as exc:
         report_unsent(slot, queue.name, exc)
@@ -58,6 +60,14 @@ def hand_over(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow
         signals.refresh_dispatched.send_robust(
             type(slot.job), job=slot.path, key=slot.key, queue=queue.name
         )
+
+
+def _headers(slot: Slot, queue: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    signals.refresh_sending.send_robust(
+        type(slot.job), job=slot.path, key=slot.key, queue=queue, headers=headers
+    )
+    return headers
 
 
 def report_unsent(slot: Slot, queue: str, exc: Exception) -> None:

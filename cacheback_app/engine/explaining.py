@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cacheback_app.exceptions import CacheUnavailable
 
+from . import backing
 from .claims import Claim, claim_key, error_key
 from .entry import Entry
 from .flow import Flow
@@ -41,8 +42,10 @@ def raw_get(slot: Slot) -> Flow[Entry | None]:
     try:
         entry = yield from slot.read()
     except CacheUnavailable:
-        return None
-    return None if slot.judge(entry) is Verdict.GONE else entry
+        entry = None
+    if slot.judge(entry) is not Verdict.GONE:
+        return entry
+    return (yield from backing.load(slot))
 
 
 def explain(slot: Slot) -> Flow[Explanation]:

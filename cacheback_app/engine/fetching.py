@@ -6,8 +6,8 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.dispatch import Signal
@@ -17,6 +17,7 @@ from cacheback_app.conf import conf
 from cacheback_app.durations import seconds
 from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
 
+from . import backing
 from .claims import Claim, State, claim_key, error_key
 from .entry import Entry, unpack
 from .flights import Flight, Landing, flights
@@ -51,13 +52,16 @@ class Errand:
     """Whether a failure keeps others from trying for ``error_backoff``."""
     flights: tuple[Flight, ...] = ()
     lag: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What came with the message, see ``signals.refresh_sending``."""
 
 
 def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     """Fetch, store, tell the signals; a failure is recorded and raised unchanged."""
     began, clock = time.time(), time.perf_counter()
     try:
-        value = yield Fetch(*slot.fetch(), errand.flights)
+        with told(slot, errand):
+            value = yield Fetch(*slot.fetch(), errand.flights)
     except Exception as exc:
         if isinstance(exc, slot.job._gone_errors):
             yield from gone(slot, errand)
@@ -75,6 +79,29 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     stored = yield from store(slot, errand, value, began, duration)
     report_success(slot, errand, duration, stored)
     return Fetched(value, stored)
+
+
+@contextlib.contextmanager
+def told(slot: Slot, errand: Errand, calls: int = 1) -> Iterator[None]:
+    """Signal that user code begins and ends."""
+    if not (signals.fetch_began.receivers or signals.fetch_ended.receivers):
+        yield
+        return
+    details = {
+        "calls": calls,
+        "background": errand.is_background,
+        "lag": errand.lag,
+        "headers": errand.headers,
+    }
+    _send(signals.fetch_began, slot, **details)
+    raised: BaseException | None = None
+    try:
+        yield
+    except BaseException as exc:
+        raised = exc.args[0] if isinstance(exc, StopIterationRaised) else exc
+        raise
+    finally:
+        _send(signals.fetch_ended, slot, exception=raised, **details)
 
 
 def landed(slot: Slot, flight: Flight, flow: Flow[T]) -> Flow[T]:
@@ -134,11 +161,17 @@ def _store(
     if not slot.job.should_cache(value) or (ttl is not None and ttl <= 0):
         yield slot.transact([_hold_back(slot, errand, grant)])
         return Stored.NO
-    stored = yield from slot.commit(grant, entry, ttl)
+    stored = yield from backing.save(
+        slot, value, began, lambda: slot.commit(grant, entry, ttl), _is_stored
+    )
     near.remove(slot.flight_key)
     if stored is Stored.YES:
         yield from verify(slot)
     return stored
+
+
+def _is_stored(stored: Stored) -> bool:
+    return stored is Stored.YES
 
 
 def give_up(slot: Slot, errand: Errand) -> Flow[None]:

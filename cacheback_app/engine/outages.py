@@ -6,7 +6,8 @@ import logging
 import pickle
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.core.cache import InvalidCacheBackendError
@@ -136,3 +137,24 @@ def report(alias: str, exc: Exception) -> None:
     signals.cache_failed.send_robust(sender=None, alias=alias, exception=exc)
     log.warning(alias, "The cache %r failed (%s); going on without it", alias, type(exc).__name__)
     logger.debug("The cache %r failed", alias, exc_info=exc)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell whoever acts on a cache by hand of what readers are spared.
+
+    :raises CacheUnavailable: at the end of a block in which, in this thread, a cache failed.
+    """
+    here, failed = threading.get_ident(), []
+
+    def receive(alias: str, exception: Exception, **details: object) -> None:
+        if threading.get_ident() == here:
+            failed.append((alias, exception))
+
+    signals.cache_failed.connect(receive, weak=False)
+    try:
+        yield
+    finally:
+        signals.cache_failed.disconnect(receive)
+    for alias, exc in failed:
+        raise CacheUnavailable(f"the cache {alias!r} failed: {type(exc).__name__}") from exc

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.dispatch import Signal
+
 from cacheback_app import signals
 from cacheback_app.durations import seconds
 from cacheback_app.exceptions import CacheUnavailable, QueueError
 
-from . import outages, policy
+from . import backing, outages, policy
 from .claims import Claim, State, claim_key
 from .dispatching import abandon, hand_over
 from .entry import Entry, unpack
@@ -24,6 +26,7 @@ from .refreshing import Work, refresh_claimed
 from .slot import Grant, Slot, Stored
 from .state import ABSENT, drop, look, put, state_for
 from .status import HIT, MISS, STALE
+from .tallies import tallies
 
 
 class Answer(NamedTuple):
@@ -85,22 +88,48 @@ def answer(
     :param is_down: whether the cache failed, so that nothing is claimed, dispatched or stored.
     """
     verdict = verdict or slot.judge(entry)
-    if entry is None or verdict is Verdict.GONE:
-        found = yield from _missing(slot, is_down)
-    elif verdict is Verdict.STALE:
-        found = yield from _stale(slot, entry)
-    else:
-        if verdict is Verdict.EARLY:
-            yield from dispatch(slot, entry)
-        found = Answer(entry.value, HIT, None)
-    report_read(slot, found.status)
+    if verdict is Verdict.GONE and slot.job._backing is not None:
+        entry = yield from backing.restore(slot, is_down=is_down)
+        verdict = slot.judge(entry)
+    is_missing = entry is None or verdict is Verdict.GONE
+    try:
+        if entry is None or verdict is Verdict.GONE:
+            found = yield from _missing(slot, is_down)
+        elif verdict is Verdict.STALE:
+            found = yield from _stale(slot, entry)
+        else:
+            if verdict is Verdict.EARLY:
+                yield from dispatch(slot, entry)
+            found = Answer(entry.value, HIT, None)
+    except Exception:
+        report_read(slot, MISS if is_missing else STALE)
+        raise
+    is_served = entry is not None and not (is_missing or found.sync_fetch)
+    report_read(slot, found.status, entry.fetched_at if entry and is_served else None)
     return found
 
 
-def report_read(slot: Slot, status: int) -> None:
-    """Signal that a value was asked for."""
+def report_read(slot: Slot, status: int, fetched_at: float | None = None) -> None:
+    """Count and signal that a value was asked for.
+
+    :param fetched_at: of the entry whose value is served; None for one that was just fetched,
+        and when there is none.
+    """
+    tallies.of(slot.path).add(status)
+    if status == STALE and fetched_at is not None and signals.stale_served.receivers:
+        _signal(signals.stale_served, slot, age=max(0.0, time.time() - fetched_at))
+    signal_read(slot, status, fetched_at)
+
+
+def signal_read(slot: Slot, status: int, fetched_at: float | None = None) -> None:
+    """Signal that a value was asked for; it was counted already."""
     if signals.cache_read.receivers:
-        signals.cache_read.send_robust(type(slot.job), job=slot.path, key=slot.key, status=status)
+        age = None if fetched_at is None else max(0.0, time.time() - fetched_at)
+        _signal(signals.cache_read, slot, status=status, age=age)
+
+
+def _signal(signal: Signal, slot: Slot, **details: Any) -> None:
+    signal.send_robust(type(slot.job), job=slot.path, key=slot.key, **details)
 
 
 def _missing(slot: Slot, is_down: bool) -> Flow[Answer]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cacheback_app import signals
 
@@ -26,6 +27,7 @@ class Work:
     lag: float | None = None
     is_retry: bool = False
     is_background: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def refresh_claimed(slot: Slot, work: Work) -> Flow[Fetched | None]:
@@ -67,7 +69,14 @@ def _needless(slot: Slot, work: Work, holder: Claim | None, entry: Entry | None)
 
 
 def _fetch(slot: Slot, work: Work, mine: Claim, grant: Grant | None) -> Flow[Fetched | None]:
-    errand = Errand(mine, grant, is_background=work.is_background, keeps_claim=True, lag=work.lag)
+    errand = Errand(
+        mine,
+        grant,
+        is_background=work.is_background,
+        keeps_claim=True,
+        lag=work.lag,
+        headers=work.headers,
+    )
     try:
         return (yield from fetch_and_store(slot, errand))
     except slot.job._gone_errors:

@@ -60,10 +60,35 @@ def find(path: str) -> Target:
         try:
             import_module(module)
         except (Exception, SystemExit) as exc:  # a module may raise anything on its import
-            raise MalformedCall(f"{path} cannot be imported: {exc}") from exc
+            raise MalformedCall(f"{module} cannot be imported: {exc}") from exc
     if path not in _targets:
         raise MalformedCall(f"{path} is not a job")
     return _targets[path]
+
+
+def find_dotted(name: str) -> Target:
+    """Return the job that people write as ``name``, with dots only; see :func:`find`.
+
+    :raises MalformedCall: when there is no such job. Its cause is why a module that is there cannot
+        be imported.
+    """
+    parts = name.split(".")
+    # "shop.jobs.Report" is most likely Report of shop.jobs, but may be jobs.Report of shop.
+    for end in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:end])
+        try:
+            return find(f"{module}:{'.'.join(parts[end:])}")
+        except MalformedCall as exc:
+            if exc.__cause__ is not None and not _is_missing(exc.__cause__, module):
+                raise
+    raise MalformedCall(f"{name!r} is not a job")
+
+
+def _is_missing(exc: BaseException, module: str) -> bool:
+    """Return whether importing failed because there is no such module, nor any above it."""
+    if not isinstance(exc, ModuleNotFoundError) or exc.name is None:
+        return isinstance(exc, (ValueError, TypeError))  # names that could not be a module's
+    return f"{module}.".startswith(f"{exc.name}.")
 
 
 def jobs() -> dict[str, Target]:

@@ -109,6 +109,11 @@ class Slot:
         """Seconds for which a claim that is taken now keeps others away."""
         return max(0.001, self.job.timeout(*self.args, **self.kwargs) - time.time())
 
+    @property
+    def lease_ttl(self) -> float:
+        """Seconds for which a lease that is taken now gives the right to store."""
+        return max(LEASE_TTL, 10 * self.claim_ttl)
+
     def tags(self) -> tuple[str, ...]:
         """The tags of this call."""
         return tags.check(self.job.tags(*self.args, **self.kwargs))
@@ -224,11 +229,12 @@ class Slot:
 
     def store_ops(self, entry: Entry, ttl: float | None) -> list[Op]:
         """Return what stores ``entry`` and ends every claim, lease and error of the key."""
-        return [put(self.key, entry.pack(), ttl), *self.clear_ops()]
+        return [*self.clear_ops(), put(self.key, entry.pack(), ttl)]
 
     def clear_ops(self) -> list[Op]:
         """Return what ends every claim, lease and error of the key."""
-        return [drop(key(self.key)) for key in (claim_key, lease_key, error_key)]
+        # The lease first: caches without transactions do one after the other.
+        return [drop(key(self.key)) for key in (lease_key, claim_key, error_key)]
 
     def commit(self, grant: Grant, entry: Entry, ttl: float | None) -> Flow[Stored]:
         """Store what was fetched under ``grant``, unless something overtook it."""

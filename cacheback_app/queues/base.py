@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from cacheback_app.conf import conf, on_change
+from cacheback_app.engine.layers import Layers
 from cacheback_app.exceptions import QueueError
 
 if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
+
     from .call import RefreshCall
 
 BUILT_IN = {
@@ -39,13 +42,13 @@ class BaseQueue(ABC):
     with ``CACHEBACK_TASK_QUEUE = "birds.PigeonQueue"`` in the settings.
     """
 
-    in_process: ClassVar[bool] = False
+    in_process: bool = False
     """Whether refreshes run in the process that asks for them, so that any callable will do."""
-    in_place: ClassVar[bool] = False
+    in_place: bool = False
     """Whether :meth:`enqueue` runs the refresh itself, before it returns."""
-    supports_delay: ClassVar[bool] = False
+    supports_delay: bool = False
     """Whether ``countdown`` in a job's ``task_options`` has a meaning."""
-    supports_priority: ClassVar[bool] = False
+    supports_priority: bool = False
     """Whether ``priority`` in a job's ``task_options`` has a meaning."""
 
     @property
@@ -60,6 +63,13 @@ class BaseQueue(ABC):
     def name(self) -> str:
         """A short name for logs and metrics."""
         return type(self).__name__.removesuffix("Queue").lower()
+
+    def check(self, name: str, job: Any) -> Iterable[CheckMessage]:
+        """Return what will not work with the job ``name`` on this queue, as system checks.
+
+        :param job: what has the job's options as attributes: its class, or an instance.
+        """
+        return ()
 
     @abstractmethod
     def enqueue(self, call: RefreshCall) -> None:
@@ -90,12 +100,16 @@ class BaseQueue(ABC):
             raise QueueError(f"{type(exc).__name__}: {exc}") from exc
 
 
+layers: Layers[BaseQueue] = Layers()
+"""What tests put between a job and its queue (see ``cacheback_app.testing``)."""
+
+
 def get_queue() -> BaseQueue:
     """Return the queue that ``CACHEBACK_TASK_QUEUE`` names.
 
     :raises ImproperlyConfigured: for a name that is neither built in nor that of a queue class.
     """
-    return queue_named(conf.task_queue)
+    return layers.over(conf.task_queue, queue_named(conf.task_queue))
 
 
 @lru_cache(maxsize=8)
@@ -113,7 +127,8 @@ def queue_class(name: str) -> type[BaseQueue]:
         found = import_string(BUILT_IN.get(name, name))
     except (ImportError, AttributeError, TypeError) as exc:
         raise ImproperlyConfigured(
-            f"CACHEBACK_TASK_QUEUE: {name!r} cannot be imported: {exc}"
+            f"CACHEBACK_TASK_QUEUE: {name!r} is none of {', '.join(BUILT_IN)}, "
+            f"and cannot be imported: {exc}"
         ) from exc
     if not (isinstance(found, type) and issubclass(found, BaseQueue)):
         raise ImproperlyConfigured(f"CACHEBACK_TASK_QUEUE {name!r} is not a BaseQueue")

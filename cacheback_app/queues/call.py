@@ -52,6 +52,9 @@ class RefreshCall:
     """Seconds until the claim ends, after which nobody needs the refresh."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The job's ``task_options``."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Texts for receivers of signals, such as a trace's context. They are not signed: who can
+    write to the broker can make a trace wrong, and no more."""
     local: Slot | None = field(default=None, compare=False, repr=False)
     """For queues in this process: the slot itself, whatever its job and arguments are."""
 
@@ -90,7 +93,9 @@ class RefreshCall:
                 raise QueueError(f"the arguments cannot be sent to a worker: {exc}") from exc
             payload = {}
         options = dict(slot.job.task_options or {})
-        return cls(path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local)
+        return cls(
+            path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local=local
+        )
 
     @property
     def time_left(self) -> float:
@@ -112,7 +117,8 @@ class RefreshCall:
     def message(self) -> dict[str, Any]:
         """Return the call as a dict of JSON types, with a signature."""
         body = {name: getattr(self, name) for name in self._SIGNED}
-        return {**body, "signature": _signer().signature(_canonical(body))}
+        message = {**body, "signature": _signer().signature(_canonical(body))}
+        return {**message, "headers": dict(self.headers)} if self.headers else message
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> RefreshCall:
@@ -128,7 +134,7 @@ class RefreshCall:
             raise MalformedCall("this is not a refresh call of this site") from exc
         if not all(isinstance(body[name], kinds) for name, kinds in cls._SIGNED.items()):
             raise MalformedCall("a refresh call of another version of this package")
-        return cls(**body, expires=0.0)
+        return cls(**body, expires=0.0, headers=_readable_headers(message.get("headers")))
 
     # As a refresh
 
@@ -151,7 +157,8 @@ class RefreshCall:
         if claim is None:
             raise MalformedCall("a refresh call without a claim")
         lag = max(0.0, time.time() - self.sent_at)
-        return refresh_claimed(self.slot(), Work(claim, self.seen, lag, is_retry))
+        work = Work(claim, self.seen, lag, is_retry, headers=self.headers)
+        return refresh_claimed(self.slot(), work)
 
     def run_quietly(self) -> None:
         """As :meth:`run` where nobody is there to catch a failure, which was reported already."""
@@ -195,6 +202,19 @@ _NO_KWARGS = codec.dump({})
 
 def _canonical(body: Mapping[str, Any]) -> str:
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
+
+
+def _readable_headers(headers: object) -> dict[str, str]:
+    """Return the headers of a message: a few short texts, or none at all."""
+    if not isinstance(headers, dict) or len(headers) > _MOST_HEADERS:
+        return {}
+    texts = [text for pair in headers.items() for text in pair]
+    is_short = all(isinstance(text, str) and len(text) <= _LONGEST_HEADER for text in texts)
+    return headers if is_short else {}
+
+
+_MOST_HEADERS, _LONGEST_HEADER = 16, 4096
+"""More than W3C's trace context and baggage take."""
 
 
 def _signer() -> Signer:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 from celery import Celery
 from celery._state import get_current_app
+from django.core.checks import CheckMessage, Warning
+
+from cacheback_app.durations import seconds
 
 from .base import BaseQueue
 from .call import RefreshCall
@@ -37,6 +40,18 @@ class CeleryQueue(BaseQueue):
         "interval_max": 0,
     }
 
+    def check(self, name: str, job: Any) -> Iterator[CheckMessage]:
+        limit = _visibility_timeout(get_current_app())
+        timeout = seconds(job.refresh_timeout)
+        if limit is not None and timeout > limit and not job._may_wait_long:
+            yield Warning(
+                f"{name} may take {timeout:g} s (refresh_timeout), but the broker delivers a task"
+                f" again that was not acknowledged within {limit:g} s (visibility_timeout).",
+                hint="Raise visibility_timeout in broker_transport_options, or lower the other.",
+                obj=job,
+                id="cacheback.W004",
+            )
+
     def enqueue(self, call: RefreshCall) -> None:
         self.bind(call)()
 
@@ -53,6 +68,21 @@ class CeleryQueue(BaseQueue):
         # Arguments may be private; what Celery's events and logs show is the job.
         options["kwargsrepr"] = repr({"job": call.job})
         task.apply_async(kwargs={"message": call.message()}, **options)
+
+
+_VISIBILITY_TIMEOUTS = {"redis": 3600.0, "rediss": 3600.0, "sentinel": 3600.0, "sqs": 1800.0}
+"""Kombu's defaults, of the transports that deliver again what nobody acknowledged in time."""
+
+
+def _visibility_timeout(app: Celery) -> float | None:
+    """Return after how many seconds the broker delivers again; None when it never does."""
+    url: Any = app.conf.broker_write_url or app.conf.broker_url or ""
+    first = url[0] if isinstance(url, (list, tuple)) else url
+    default = _VISIBILITY_TIMEOUTS.get(str(first).partition(":")[0])
+    if default is None:
+        return None
+    given = (app.conf.broker_transport_options or {}).get("visibility_timeout", default)
+    return float(given)
 
 
 @lru_cache(maxsize=8)

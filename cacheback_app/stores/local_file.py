@@ -3,9 +3,6 @@
 ``PATH/ab/abcd...`` holds the entry whose keys have the digest ``abcd...``: keys never become part
 of a path. Writers of one folder hold a lock on ``PATH/ab/lock``, so that a condition still holds
 when the new file, made as ``PATH/ab/new``, takes the old one's place. Readers need no lock.
-
-The lock is that of Django's file-based cache (``flock``, or ``LockFileEx`` on Windows), which costs
-2 us where the filelock package takes 86, and no further dependency.
 """
 
 from __future__ import annotations
@@ -16,14 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.core.files import locks
-
+from cacheback_app.engine import files
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
 from .keys import digest, joined
-
-_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700  # as Django's file-based cache
 
 
 class NotAnEntry(OSError):
@@ -40,7 +34,7 @@ class LocalFileStore(BaseStore):
     driver_errors = (OSError, UnicodeDecodeError)
 
     def __init__(self, path: str | Path, *, durable: bool = True) -> None:
-        if not locks.LOCK_EX:
+        if not files.can_lock:
             raise ConfigurationException("LocalFileStore needs a system that can lock files")
         self._root = os.path.abspath(path)
         self._durable = durable
@@ -67,9 +61,7 @@ class LocalFileStore(BaseStore):
                 return False
             # A name that all writers of the folder use: what a killed one leaves is overwritten.
             new = os.path.join(folder, "new")
-            self._write(new, entry)
-            os.replace(new, path)
-            self._sync(folder)
+            files.replace(path, entry, new, durable=self._durable)
         return True
 
     def _delete(self, pk: str, sk: str, constraint: str | None) -> bool:
@@ -90,8 +82,8 @@ class LocalFileStore(BaseStore):
 
     def _delete_expired_in(self, folder: str) -> int:
         gone = 0
-        with self._lock(folder), os.scandir(folder) as files:
-            for file in files:
+        with self._lock(folder), os.scandir(folder) as found:
+            for file in found:
                 if len(file.name) == 64 and _has_expired(file.path):
                     os.unlink(file.path)
                     gone += 1
@@ -111,23 +103,10 @@ class LocalFileStore(BaseStore):
 
         :raises FileNotFoundError: when there is no such folder, unless it is to be made.
         """
-        name, flags = os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT
-        try:
-            descriptor = os.open(name, flags, _PRIVATE_FILE)
-        except FileNotFoundError:
-            if not make:
-                raise
+        if make and not os.path.isdir(folder):
             self._make(folder)
-            descriptor = os.open(name, flags, _PRIVATE_FILE)
-        try:
-            locks.lock(descriptor, locks.LOCK_EX)
-            try:
-                yield
-            finally:
-                # Closing alone would leave it to a child that was forked off meanwhile.
-                locks.unlock(descriptor)
-        finally:
-            os.close(descriptor)
+        with files.locked(os.path.join(folder, "lock")):
+            yield
 
     def _make(self, folder: str) -> None:
         missing = []
@@ -135,29 +114,12 @@ class LocalFileStore(BaseStore):
             missing.append(folder)
             folder = os.path.dirname(folder)
         for name in reversed(missing):
-            os.makedirs(name, _PRIVATE_FOLDER, exist_ok=True)
+            os.makedirs(name, files.PRIVATE_FOLDER, exist_ok=True)
             self._sync(os.path.dirname(name))
 
-    def _write(self, path: str, content: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, flags, _PRIVATE_FILE)
-        try:
-            left = memoryview(content)
-            while left:
-                left = left[os.write(descriptor, left) :]
-            if self._durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
     def _sync(self, folder: str) -> None:
-        """Make the names in ``folder`` durable; Windows can't, and needn't."""
-        if self._durable and hasattr(os, "O_DIRECTORY"):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if self._durable:
+            files.sync_folder(folder)
 
 
 def _pack(pk: str, sk: str, value: str, expires: float | None) -> bytes:

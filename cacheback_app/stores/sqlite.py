@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from cacheback_app.engine.sqlite import use_wal
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
@@ -132,20 +133,7 @@ class SQLiteStore(BaseStore):
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        self._use_wal(connection)
+        use_wal(connection, self._timeout)
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         connection.execute(_TABLE)
         connection.execute(_INDEX)
-
-    def _use_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to WAL mode: once for a file, and not waiting as other statements do."""
-        deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as exc:
-                busy = exc.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-                if not busy or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)

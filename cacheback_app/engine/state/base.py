@@ -20,6 +20,7 @@ from typing import Any, Final
 from django.core.cache import BaseCache, caches
 
 from cacheback_app.conf import on_change
+from cacheback_app.engine.layers import Layers
 from cacheback_app.exceptions import UnstorableValue
 
 
@@ -171,10 +172,11 @@ def state_for(alias: str) -> State:
 
 
 def _remember(alias: str) -> State:
-    if not hasattr(_local, "states"):
-        _local.states = {}
-    state = build(caches[alias])
-    _local.states[alias] = state
+    local = _local  # another thread may have it replaced meanwhile
+    state = layers.over(alias, build(caches[alias]))
+    if not hasattr(local, "states"):
+        local.states = {}
+    local.states[alias] = state
     return state
 
 
@@ -196,6 +198,9 @@ def _forget() -> None:
 
 
 on_change(_forget, "CACHES", "CACHEBACK_CACHE_ALIAS")
+
+layers: Layers[State] = Layers(_forget)
+"""What tests put between the protocol and a cache (see ``cacheback_app.testing``)."""
 
 
 @contextmanager

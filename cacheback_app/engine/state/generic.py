@@ -19,23 +19,26 @@ class GenericState(State):
         self.can_drop_writes = _is_memcached(cache)
 
     def apply(self, ops: Sequence[Op]) -> Outcome:
-        found = self._read(ops)
-        for op in ops:
+        rest = [op for op in ops if _is_not_add(op)]
+        is_conditional = any(op.expect is not ANY for op in rest)
+        found = self._read(ops) if is_conditional else {}
+        for op in rest:
             if not _holds(op, found.get(op.key, NOTHING)):
                 return Outcome(False, found)
-        wrote: dict[str, Any] = {}
-        for op in sorted(ops, key=_is_not_add):
-            if not _is_not_add(op):
-                # The one step that every backend makes indivisible: who loses here has lost.
-                with storing():
-                    is_added = self.cache.add(op.key, op.value, _whole(op.ttl))
-                if not is_added:
-                    return Outcome(False, self._read(ops))
-            else:
-                self._write(op, found)
-            if op.write is Write.PUT:
-                wrote[op.key] = op.value
-        return Outcome(True, found, wrote)
+        for op in ops:
+            if not _is_not_add(op) and not self._add(op):
+                return Outcome(False, self._read(ops))
+        if not is_conditional:  # then what is there counts from when the claim was taken
+            found = self._read(rest)
+        # First the rights that running fetches have to write, then what they must not overwrite.
+        for op in sorted(rest, key=lambda op: op.write is not Write.DROP):
+            self._write(op, found)
+        return Outcome(True, found, {op.key: op.value for op in ops if op.write is Write.PUT})
+
+    @storing()
+    def _add(self, op: Op) -> bool:
+        """Do the one thing that every backend makes indivisible: who loses here has lost."""
+        return bool(self.cache.add(op.key, op.value, _whole(op.ttl)))
 
     def _read(self, ops: Sequence[Op]) -> dict[str, Found]:
         keys = [op.key for op in ops if _must_read(op)]
