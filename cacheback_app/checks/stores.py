@@ -1,0 +1,43 @@
+"""Whether the configured stores and containers can be built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.checks import CheckMessage, Error
+
+from cacheback_app.conf import conf
+from cacheback_app.containers.config import from_settings
+from cacheback_app.exceptions import ConfigurationException
+from cacheback_app.stores.handler import configured
+
+
+def check() -> Iterator[CheckMessage]:
+    """Build each, and close it again."""
+    broken = set()
+    for alias in conf.stores:
+        try:
+            configured(alias).close()
+        except ConfigurationException as exc:
+            broken.add(alias)
+            yield Error(
+                str(exc),
+                hint="docs/stores.md lists the stores, their options, and the extras they need.",
+                id="cacheback.E004",
+            )
+    for name, make in from_settings(conf.containers).items():
+        if _store_of(name) in broken:
+            continue  # told already
+        try:
+            make()
+        except ConfigurationException as exc:
+            yield Error(
+                str(exc),
+                hint="docs/containers.md tells how a container is written.",
+                id="cacheback.E005",
+            )
+
+
+def _store_of(name: str) -> object:
+    setting = conf.containers[name]
+    return setting.get("STORE", "default") if isinstance(setting, dict) else None
