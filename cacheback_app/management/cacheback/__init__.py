@@ -1,0 +1,1 @@
+"""What ``manage.py cacheback`` does, a module a topic."""
