@@ -1,0 +1,54 @@
+"""What is asked of a cache's records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+from .values import LISTS, ORDERED, comparable, members
+
+T = TypeVar("T")
+
+
+class Comparison(Enum):
+    """How the value of a field is compared with that of a query."""
+
+    EQUAL = "=="
+    LESS_THAN = "<"
+    LESS_THAN_OR_EQUAL = "<="
+    GREATER_THAN = ">"
+    GREATER_THAN_OR_EQUAL = ">="
+
+
+@dataclass(frozen=True)
+class Query(Generic[T]):
+    """One condition on the records that are wanted.
+
+    A date is compared as that whole day in UTC. A list is equal to any of its members, and a field
+    that holds a list is compared by its members: one that fits is enough.
+
+    :param key: the name of a field.
+    :param value: what to compare it with.
+    :raises TypeError: for a comparison other than ``EQUAL`` with a value that has no order (None, a
+        list, an object), or a value that can't be compared with anything.
+    :raises ValueError: for text that no file could hold (a lone surrogate).
+    """
+
+    key: str
+    value: T | Iterable[T]
+    comparison: Comparison = Comparison.EQUAL
+
+    def __post_init__(self) -> None:
+        for kind, represented in members(self.value):
+            if kind == "text":
+                represented.encode()
+        if self.comparison is Comparison.EQUAL:
+            return
+        kind = "list" if isinstance(self.value, LISTS) else comparable(self.value)[0]
+        if kind not in ORDERED | {"nan"}:
+            raise TypeError(
+                f"{self.key!r} can't be compared with {self.value!r} by"
+                f" {self.comparison.name}: it has no order"
+            )
