@@ -1,0 +1,42 @@
+"""What an item is to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from .models import JSONCacheItem
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """The arguments of ``set_cache_item``."""
+
+    app_name: str
+    name: str
+    data: Any
+    data_type: str = "json"
+    project: Any = None
+    user: Any = None
+
+    @property
+    def title(self) -> str:
+        """The item's names, for logs."""
+        return f"{self.app_name}:{self.name}"
+
+    def unsaved(self, project: Any) -> JSONCacheItem:
+        """Return the model instance.
+
+        :raises ValueError: for a user that is none, or is not saved.
+        """
+        item = JSONCacheItem(
+            app_name=self.app_name, name=self.name, data=self.data, date_modified=timezone.now()
+        )
+        item.project = project
+        if not getattr(self.user, "is_anonymous", False):  # as of a request; it is none
+            item.user = self.user
+        if item.user is not None and item.user_id is None:
+            raise ValueError("The user is not saved, and so can have set no item")
+        return item
