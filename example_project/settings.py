@@ -11,6 +11,7 @@ SECRET_KEY         a fixed one while debugging  required when DJANGO_DEBUG=0
 ALLOWED_HOSTS      localhost,127.0.0.1,[::1]    comma-separated host names
 DJANGO_HTTPS       the opposite of DEBUG        HSTS, secure cookies and the redirect to HTTPS
 CACHEBACK_DEMO_VAR var                          where the SQLite files and collected statics live
+SHELF_API          http://127.0.0.1:$PORT/api/  where the site finds its own API; PORT is 8000
 ================== ============================ ==================================================
 """
 
@@ -44,19 +45,26 @@ _hosts = os.environ.get("ALLOWED_HOSTS") or "localhost,127.0.0.1,[::1]"
 ALLOWED_HOSTS = [host.strip() for host in _hosts.split(",") if host.strip()]
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
     "django.contrib.messages",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "cacheback_app",
+    "sodarcache",
+    "example_project.inventory",
     "example_project.shelf",
 ]
 
 MIDDLEWARE = [
     "example_project.shelf.middleware.page_timer",
     "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "example_project.shelf.middleware.content_security_policy",
@@ -72,6 +80,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ]
         },
@@ -126,6 +135,16 @@ CACHEBACK_CONTAINERS = {
         "EXPIRE": "1 day",
     }
 }
+
+# The project cache keeps items of each distribution.
+SODARCACHE_PROJECT_MODEL = "shelf.Distribution"
+SODARCACHE_PROJECT_UUID_FIELD = "uuid"
+
+# The site's own API, and where the catalogue page keeps what that has answered.
+SHELF_API = os.environ.get("SHELF_API") or (
+    f"http://127.0.0.1:{os.environ.get('PORT') or '8000'}/api/"
+)
+SHELF_RECORDS = VAR_DIR / "records"
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 

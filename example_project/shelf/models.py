@@ -1,5 +1,7 @@
 """What `manage.py fill_shelf` knows of the installed distributions without reading their files."""
 
+import uuid
+
 from django.db import models
 from django.urls import reverse
 
@@ -15,6 +17,7 @@ class Distribution(models.Model):
     home_page = models.URLField(max_length=500, blank=True)
     requires_python = models.CharField(max_length=100, blank=True)
     editable = models.BooleanField(default=False)
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
 
     class Meta:
         ordering = ["key"]

@@ -70,8 +70,12 @@ def listed_files(distribution: metadata.Distribution) -> list[tuple[str, Path]] 
     return sorted(kept.items())
 
 
-def read(distribution: metadata.Distribution, dependants: Iterable[tuple[str, str]] = ()) -> Report:
-    """Read every file of the distribution.
+def read(
+    distribution: metadata.Distribution,
+    dependants: Iterable[tuple[str, str]] = (),
+    largest: int = _LARGEST,
+) -> Report:
+    """Read every file of the distribution; tell of the ``largest`` so many.
 
     The digest is SHA-256 over the sorted relative paths, each followed by NUL and the SHA-256 of
     its content (nothing for a file that cannot be read), so it depends on nothing else.
@@ -107,7 +111,7 @@ def read(distribution: metadata.Distribution, dependants: Iterable[tuple[str, st
         sha256=tree.hexdigest(),
         licence=installed.licence(distribution),
         unreadable=unreadable,
-        largest=tuple(LargeFile(name, size) for name, size in by_size[:_LARGEST] if size),
+        largest=tuple(LargeFile(name, size) for name, size in by_size[:largest] if size),
         dependants=tuple(sorted(dependants)),
     )
 

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from example_project.shelf import views
+from example_project.shelf import api, views
 
 
 class NameConverter(StringConverter):
@@ -26,7 +26,11 @@ urlpatterns = [
     path("", views.shelf, name="shelf"),
     path("shelf/refill/", views.refill, name="refill"),
     path("shelf/<action:action>/<slug:value>/", views.act_on_shelf, name="act_on_shelf"),
+    path("api/distributions/", api.distributions, name="api"),
+    path("catalogue/", views.catalogue, name="catalogue"),
+    path("catalogue/ask/", views.ask_again, name="ask_again"),
     path("d/<name:name>/", views.distribution, name="distribution"),
+    path("d/<name:name>/report.json", views.report, name="report"),
     path("d/<name:name>/invalidate/", views.invalidate_all, name="invalidate_all"),
     path("d/<name:name>/<action:action>/<slug:value>/", views.act, name="act"),
 ]

@@ -1,26 +1,39 @@
 """The pages: the shelf, one distribution on it, and the buttons on both."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
+from time import perf_counter
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from cacheback_app import Job, invalidate_tags
+from cacheback_app.http import Served, cacheback_page
+from cacheback_app.records import Source as Origin
+from example_project.shelf import catalogue as packages
 from example_project.shelf import jobs, licences, scan
 from example_project.shelf.fill import fill
+from example_project.shelf.forms import QueryForm
 from example_project.shelf.installed import normalise
 from example_project.shelf.models import Distribution
 from example_project.shelf.served import Source
 
 _PER_PAGE = 60
 _STATES = {Job.HIT: "fresh", Job.STALE: "stale", Job.MISS: ""}
+_ORIGINS = {
+    Origin.CACHE: "fresh",
+    Origin.NOT_MODIFIED: "confirmed",
+    Origin.NETWORK: "fetched",
+    Origin.STALE: "stale",
+}
 
 
 def _shelf_sources() -> dict[str, Source]:
@@ -96,6 +109,20 @@ def _licences(row: Distribution) -> dict[str, str]:
         return {}
 
 
+@require_safe
+def report(request: HttpRequest, name: str) -> HttpResponse:
+    """Give the report of one distribution to programs, or tell them that they have it already."""
+    try:
+        return _report(request, key=normalise(name))
+    except PackageNotFoundError as exc:
+        raise Http404 from exc
+
+
+@cacheback_page(jobs.reports, public=True)
+def _report(request: HttpRequest, *, key: str, served: Served) -> HttpResponse:
+    return JsonResponse({"key": key, **asdict(served.value)})
+
+
 @require_POST
 def act_on_shelf(request: HttpRequest, action: str, value: str) -> HttpResponse:
     """Invalidate or forget one value of the list page."""
@@ -131,6 +158,44 @@ def invalidate_all(request: HttpRequest, name: str) -> HttpResponse:
     invalidate_tags(jobs.tag_of(key))
     messages.success(request, "Everything about it is invalidated, by its tag.")
     return redirect("shelf:distribution", key)
+
+
+@never_cache
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """Show the shelf as its API has it, and query the records that were kept of it."""
+    context: dict[str, Any] = {"state": "failed", "lifetime": packages.LIFETIME.total_seconds()}
+    try:
+        context["answer"] = answer = packages.read()
+    except packages.FAILURES as exc:
+        context["problem"] = packages.in_words(exc)
+    else:
+        context["state"] = _ORIGINS[answer.told.source]
+        context["age"] = (datetime.now(UTC) - answer.told.fetched_at).total_seconds()
+        context["problem"] = packages.in_words(answer.told.error)
+    context["form"] = form = QueryForm(request.GET or None)
+    if form.is_valid():
+        began = perf_counter()
+        context["found"] = packages.endpoint().query(form.cleaned_data["query"])
+        context["took"] = perf_counter() - began
+    return _page(request, "shelf/catalogue.html", context)
+
+
+@require_POST
+def ask_again(request: HttpRequest) -> HttpResponse:
+    """Ask the API for what is cached, too."""
+    try:
+        told = packages.read(refresh=True).told
+    except packages.FAILURES as exc:
+        messages.error(request, f"The API failed: {packages.in_words(exc)}.")
+        return redirect("shelf:catalogue")
+    if told.source is Origin.STALE:
+        messages.warning(request, f"The API failed: {packages.in_words(told.error)}.")
+    elif told.source is Origin.NOT_MODIFIED:
+        messages.success(request, "The API was asked, and nothing has changed (304).")
+    else:
+        messages.success(request, "The API was asked, and what it has is kept.")
+    return redirect("shelf:catalogue")
 
 
 @require_POST

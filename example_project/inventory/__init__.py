@@ -1,0 +1,1 @@
+"""What is in each distribution, kept in the project cache."""
