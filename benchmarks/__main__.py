@@ -9,6 +9,7 @@ from pathlib import Path
 from .environment import environment
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+PICTURES = DOCUMENT.parent / "pictures"
 
 
 def main() -> int:
@@ -19,25 +20,26 @@ def main() -> int:
     if options.write and options.suites:
         parser.error("the document holds all suites; leave their names away")
     with environment() as services:
-        from . import document, report, suites  # these read Django's settings
+        from . import document, plots, report  # these read Django's settings
+        from .suites import SUITES
 
-        known = {**suites.LOCAL, **suites.REDIS}
-        if unknown := set(options.suites) - known.keys():
-            parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-        rows = []
-        for name in options.suites or known:
-            if name in suites.REDIS and not services.has_redis:
+        if unknown := set(options.suites) - SUITES.keys():
+            parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+        sections: dict[str, list[report.Row]] = {}
+        for name in options.suites or SUITES:
+            suite = SUITES[name]
+            if suite.redis and not services.has_redis:
                 print(f"{name}: skipped, redis-server is not installed", file=sys.stderr)
                 continue
             began = time.monotonic()
-            is_pinned = name in suites.ON_ONE_CPU
-            with services.on_one_cpu() if is_pinned else nullcontext():
-                rows += known[name].run(services)
+            with services.on_one_cpu() if suite.on_one_cpu else nullcontext():
+                sections.setdefault(suite.section, []).extend(suite.run(services))
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        print(report.as_text(rows))
-        print(report.versions())
+        for section, rows in sections.items():
+            print(f"\n{section}\n\n{report.as_text(rows)}")
+        print(f"\n{report.versions()}")
         if options.write:
-            DOCUMENT.write_text(document.render(rows))
+            DOCUMENT.write_text(document.render(sections, plots.write(sections, PICTURES)))
     return 0
 
 

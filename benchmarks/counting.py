@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .redis_server import RedisServer
+from .servers import RedisServer
 
 # Connecting and counting are not part of the work.
 _NO_WORK = {"AUTH", "CLIENT", "COMMAND", "CONFIG", "ECHO", "HELLO", "INFO", "MONITOR", "PING"}

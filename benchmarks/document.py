@@ -1,17 +1,17 @@
 """``docs/benchmarks.md``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import report
 
 TEXT = """\
 # Benchmarks
 
-`make bench` prints this table anew, `make bench ARGS=hits` one suite of it, and `make bench
-ARGS=--write` writes this page. It installs what it compares, and starts Redis servers of its own
-(`redis-server` must be installed). It takes a minute and a half.
+`make bench` prints these tables anew, `make bench ARGS=hits` one suite of them, and `make bench
+ARGS=--write` writes this page. It installs what it compares, and starts servers of its own
+(`redis-server` and `memcached`, where they are installed).
 
-{table}
+{tables}
 
 Measured {versions}.
 
@@ -23,9 +23,11 @@ Measured {versions}.
   the quotient of the two least times. A round times every contender within milliseconds of the
   others, and a ratio is taken within a round, so that a busy machine slows all alike.
 - **met** compares the median with the target.
-- **ancestor** is django-cacheback. It, dogpile.cache and cashews do the same in the same rounds,
-  and show their ratio to the same floor or, where there is no floor, the same figure as ours. An
-  empty cell means that the library has no such thing, or none that could be compared.
+- **place** is our place among the peers that promise the same there; who is within 5 % of the
+  first shares its place.
+- The other columns are the peers, each named as it is installed. They do the same in the same
+  rounds, and show their ratio to the same floor or, where there is no floor, the same figure as
+  ours. An empty cell means that the library has no such thing, or none that could be compared.
 
 ## What is measured
 
@@ -56,6 +58,13 @@ Measured {versions}.
 """
 
 
-def render(rows: Sequence[report.Row]) -> str:
-    """Return the document for ``rows``."""
-    return TEXT.format(table=report.as_markdown(rows), versions=report.versions())
+def render(sections: Mapping[str, Sequence[report.Row]], pictures: Mapping[str, str]) -> str:
+    """Return the document for the rows of each section.
+
+    :param pictures: the file of a section's plot, from the document's folder.
+    """
+    tables = []
+    for name, rows in sections.items():
+        picture = f"![{name}]({pictures[name]})\n\n" if name in pictures else ""
+        tables.append(f"### {name}\n\n{picture}{report.as_markdown(rows)}")
+    return TEXT.format(tables="\n\n".join(tables), versions=report.versions())

@@ -1,4 +1,4 @@
-"""What the suites run in: private Redis servers, a SQLite file, Django, and a Celery app."""
+"""What the suites run in: private servers, a SQLite file, Django, and a Celery app."""
 
 import logging
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 import django
 from celery import Celery
 
-from . import redis_server
-from .redis_server import RedisServer
+from . import servers
+from .servers import Memcached, RedisServer
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,15 @@ def environment() -> Iterator[Environment]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
         os.environ["BENCH_FOLDER"] = str(folder)
         cache = broker = None
-        if redis_server.is_installed():
+        if servers.has_redis():
             cache, broker = RedisServer(folder), RedisServer(folder)
             stack.callback(cache.stop)
             stack.callback(broker.stop)
             os.environ |= {"BENCH_CACHE_URL": cache.url, "BENCH_BROKER_URL": broker.url}
+        if servers.has_memcached():
+            memcached = Memcached()
+            stack.callback(memcached.stop)
+            os.environ["BENCH_MEMCACHED"] = memcached.address
         app = set_up()
         if broker is not None:
             app.connection_for_write().ensure_connection(max_retries=1)

@@ -3,20 +3,33 @@
 import operator
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from .timing import Samples
 
-FLOOR, OURS, ANCESTOR, DOGPILE, CASHEWS = "floor", "ours", "ancestor", "dogpile", "cashews"
-"""The names under which suites time their contenders."""
+FLOOR, OURS = "floor", "ours"
+"""The names under which suites time what all the others are compared with."""
+
+ANCESTOR, DOGPILE, CASHEWS = "django-cacheback", "dogpile.cache", "cashews"
+SWR, DISKCACHE, CACHETOOLS = "django-swr-memoize", "diskcache", "cachetools"
+CACHEOPS, CACHALOT, KVCACHE = "django-cacheops", "django-cachalot", "score.kvcache"
+TOGGL, SODAR = "toggl-api-wrapper", "django-sodar-core"
+PEERS = (
+    *(ANCESTOR, DOGPILE, CASHEWS, SWR, DISKCACHE, CACHETOOLS),
+    *(CACHEOPS, CACHALOT, KVCACHE, TOGGL, SODAR),
+)
+"""The others, by the names of their distributions."""
+
+NEAR = 1.05
+"""A contender within this ratio of the first shares its place: less is noise."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; every field but ``met`` is text as shown."""
+    """One line of a table: text as shown, and the numbers of ours and the peers for a plot."""
 
     operation: str
     floor: str
@@ -24,22 +37,27 @@ class Row:
     ratio: str
     target: str
     met: str
-    ancestor: str
-    dogpile: str
-    cashews: str
+    place: str
+    peers: Mapping[str, str]
+    numbers: Mapping[str, float]
 
 
-def timed(operation: str, samples: Mapping[str, Samples], limit: float | None = None) -> Row:
+def timed(
+    operation: str,
+    samples: Mapping[str, Samples],
+    limit: float | None = None,
+    *,
+    rivals: Collection[str] = (),
+) -> Row:
     """Return the row of contenders that were timed beside each other.
 
     The target is met when the median of the rounds' ratios is at most ``limit``.
+
+    :param rivals: the peers that promise what we do there, among which our place is told.
     """
     floor, ours = samples[FLOOR], samples[OURS]
     ratio = ours.over(floor)
-    others = {
-        name: f"{_times(samples[name].over(floor).median)}x" if name in samples else ""
-        for name in (ANCESTOR, DOGPILE, CASHEWS)
-    }
+    peers = {name: samples[name].over(floor).median for name in PEERS if name in samples}
     return Row(
         operation,
         duration(floor.median),
@@ -48,7 +66,9 @@ def timed(operation: str, samples: Mapping[str, Samples], limit: float | None = 
         f" min {_times(ratio.least)})",
         f"<= {limit:g}x" if limit else "",
         _verdict(ratio.median <= limit) if limit else "",
-        **others,
+        _place(ratio.median, {name: peers[name] for name in rivals if name in peers}),
+        {name: f"{_times(value)}x" for name, value in peers.items()},
+        {OURS: ratio.median, **peers},
     )
 
 
@@ -59,9 +79,10 @@ def plain(
     limit: float | None = None,
     show: Callable[[float], str] = "{:g}".format,
     is_met: Callable[[float, float], bool] = operator.le,
+    rivals: Collection[str] = (),
 ) -> Row:
     """Return the row of values that stand for themselves: counts, or times without a floor."""
-    shown = {name: show(values[name]) if name in values else "" for name in values}
+    shown = {name: show(values[name]) for name in values}
     return Row(
         operation,
         shown.get(FLOOR, ""),
@@ -69,8 +90,17 @@ def plain(
         "",
         f"{'=' if is_met is operator.eq else '<='} {show(limit)}" if limit is not None else "",
         _verdict(is_met(values[OURS], limit)) if limit is not None else "",
-        *(shown.get(name, "") for name in (ANCESTOR, DOGPILE, CASHEWS)),
+        _place(values[OURS], {name: values[name] for name in rivals if name in values}),
+        {name: shown[name] for name in PEERS if name in shown},
+        {name: values[name] for name in (OURS, *PEERS) if name in values},
     )
+
+
+def _place(ours: float, rivals: Mapping[str, float]) -> str:
+    if not rivals:
+        return ""
+    ahead = [value for value in rivals.values() if value * NEAR < ours]
+    return f"{len(ahead) + 1} of {len(rivals) + 1}"
 
 
 def duration(seconds: float) -> str:
@@ -92,29 +122,52 @@ def _verdict(is_met: bool) -> str:
 
 
 def versions() -> str:
-    """Return what was measured, with what."""
-    names = ("Django", "redis", "django-redis", "celery")
-    others = ("django-cacheback", "dogpile.cache", "cashews")
-    shown = [f"{name} {version(name)}" for name in (*names, *others)]
+    """Return what was measured, with what; and what could not be, as it is not installed."""
+    names = ("Django", "redis", "django-redis", "celery", *PEERS)
+    found = {name: _version(name) for name in names}
+    shown = [f"{name} {number}" for name, number in found.items() if number]
     python = f"{platform.python_implementation()} {platform.python_version()}"
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    return f"{today}; {', '.join([python, *shown])}; {os.cpu_count()} CPUs"
+    text = f"{today}; {', '.join([python, *shown])}; {os.cpu_count()} CPUs"
+    absent = [name for name, number in found.items() if not number]
+    return f"{text}; not installed: {', '.join(absent)}" if absent else text
 
 
-HEADINGS = [field.name for field in fields(Row)]
+def is_installed(peer: str) -> bool:
+    """Return whether the distribution ``peer`` is there to be measured."""
+    return _version(peer) is not None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+_OWN = [field.name for field in fields(Row)][:-2]
+
+
+def _cells(rows: Sequence[Row]) -> list[list[str]]:
+    """Return the lines of a table; columns that no row fills are left away."""
+    peers = [name for name in PEERS if any(name in row.peers for row in rows)]
+    lines = [[*astuple(row)[: len(_OWN)], *(row.peers.get(p, "") for p in peers)] for row in rows]
+    heads = [*_OWN, *peers]
+    filled = [n for n in range(len(heads)) if any(line[n] for line in lines)]
+    return [[line[n] for n in filled] for line in (heads, *lines)]
 
 
 def as_text(rows: Sequence[Row]) -> str:
     """Return the table for a terminal."""
-    lines = [HEADINGS, *map(astuple, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    lines = _cells(rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
 
 
-def as_markdown(rows: Iterable[Row]) -> str:
+def as_markdown(rows: Sequence[Row]) -> str:
     """Return the table for a document."""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *map(astuple, rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head, *lines = _cells(rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))

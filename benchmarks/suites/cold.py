@@ -13,12 +13,24 @@ from benchmarks import peers, settings
 from benchmarks.counting import Count, commands
 from benchmarks.environment import Environment
 from benchmarks.processes import Worker
-from benchmarks.report import ANCESTOR, CASHEWS, DOGPILE, OURS, Row, plain
+from benchmarks.report import (
+    ANCESTOR,
+    CASHEWS,
+    DISKCACHE,
+    DOGPILE,
+    OURS,
+    SWR,
+    Row,
+    is_installed,
+    plain,
+)
 from benchmarks.subjects import VALUE, AncestorTweets
 from cacheback_app import Job
 
 PROCESSES, THREADS, ROUNDS = 8, 8, 5
 FETCH = 0.2
+RIVALS = (DOGPILE, CASHEWS)
+"""They fetch once, over all processes, as we do."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +44,12 @@ class Outcome:
 
 
 def run(environment: Environment) -> Iterator[Row]:
+    names = [name for name in CROWDS if is_installed(name) or name == OURS]
     workers = [Worker() for _ in range(PROCESSES)]
     try:
-        for name in CROWDS:  # connections, and the script that Redis keeps
+        for name in names:  # connections, and the script that Redis keeps
             _round(environment, workers, name)
-        outcomes: dict[str, list[Outcome]] = {name: [] for name in CROWDS}
+        outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
         for _ in range(ROUNDS):
             for name, rounds in outcomes.items():
                 rounds.append(_round(environment, workers, name))
@@ -65,7 +78,7 @@ def _row(
     of: Callable[[list[float]], float],
 ) -> Row:
     values = {name: of([value(one) for one in rounds]) for name, rounds in outcomes.items()}
-    return plain(operation, values, limit=limit, show="{:.4g}".format)
+    return plain(operation, values, limit=limit, show="{:.4g}".format, rivals=RIVALS)
 
 
 def _round(environment: Environment, workers: list[Worker], name: str) -> Outcome:
@@ -123,7 +136,9 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS)
 
 
-def _threaded(read: Callable[[str], object]) -> Callable[[str, float], list[float]]:
+def crowd_of_threads(read: Callable[[str], object]) -> Callable[[str, float], list[float]]:
+    """Return what has all threads of this process read a key at the same time."""
+
     def wait_and_read(key: str, start: float) -> float:
         time.sleep(max(0.0, start - time.monotonic()))
         read(key)
@@ -145,9 +160,32 @@ def _region() -> Any:
     return peers.dogpile_redis(settings.CACHE_URL)
 
 
+def _swr(key: str) -> object:
+    return _memoized()(key)
+
+
+@cache
+def _memoized() -> Callable[[str], Any]:
+    memoize = peers.swr("redis")
+    assert memoize is not None
+    return memoize(fetch)
+
+
+def _diskcache(key: str) -> object:
+    return _on_disk()(key)
+
+
+@cache
+def _on_disk() -> Callable[[str], Any]:
+    from diskcache import memoize_stampede
+
+    return memoize_stampede(peers.diskcache(str(settings.FOLDER / "cold")), 600)(fetch)
+
+
 @cache
 def _cashews() -> tuple[peers.Cashews, Callable[..., Any]]:
-    cashews = peers.Cashews(settings.CACHE_URL)
+    cashews = peers.cashews(settings.CACHE_URL)
+    assert cashews is not None
     return cashews, cashews.cached(afetch)
 
 
@@ -166,8 +204,10 @@ def _tasks(key: str, start: float) -> list[float]:
 
 
 CROWDS: dict[str, Callable[[str, float], list[float]]] = {
-    OURS: _threaded(Slow().get),
-    ANCESTOR: _threaded(lambda key: AncestorSlow("redis").get(key)),
-    DOGPILE: _threaded(_dogpile),
+    OURS: crowd_of_threads(Slow().get),
+    ANCESTOR: crowd_of_threads(lambda key: AncestorSlow("redis").get(key)),
+    DOGPILE: crowd_of_threads(_dogpile),
+    SWR: crowd_of_threads(_swr),
+    DISKCACHE: crowd_of_threads(_diskcache),
     CASHEWS: _tasks,  # asyncio only: eight tasks for eight threads
 }

@@ -7,8 +7,8 @@ from operator import eq
 from threading import Barrier
 
 from benchmarks.environment import Environment
-from benchmarks.redis_server import RedisServer
 from benchmarks.report import ANCESTOR, OURS, Row, plain
+from benchmarks.servers import RedisServer
 from benchmarks.subjects import VALUE, AlwaysStale, AncestorAlwaysStale, AncestorTweets, Tweets
 from cacheback_app.queues.handoff import handoff
 

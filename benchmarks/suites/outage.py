@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from benchmarks.environment import Environment
 from benchmarks.processes import Worker
-from benchmarks.redis_server import free_port
 from benchmarks.report import ANCESTOR, OURS, Row, duration, plain
+from benchmarks.servers import free_port
 from benchmarks.subjects import AlwaysStale, AncestorAlwaysStale
 from benchmarks.timing import calls
 
