@@ -15,13 +15,17 @@ atexit.register(shutil.rmtree, RUN_DIR, ignore_errors=True)
 
 SECRET_KEY = "for the tests only"
 USE_TZ = True
+STATIC_URL = "/static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "/static/"
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.humanize",
     "django.contrib.messages",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "cacheback_app",
     "sodarcache",
@@ -29,7 +33,35 @@ INSTALLED_APPS = [
     "tests.testapp",
 ]
 INSTALLED_APPS += [
-    name for name in ("django_tasks", "django_tasks_db", "django_rq") if find_spec(name)
+    name
+    for name in ("django_tasks", "django_tasks_db", "django_rq", "debug_toolbar")
+    if find_spec(name)
+]
+
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "loaders": [
+                # The example site's own page would be found first otherwise.
+                ("django.template.loaders.locmem.Loader", {"404.html": "no such page"}),
+                "django.template.loaders.app_directories.Loader",
+            ],
+        },
+    }
 ]
 
 DATABASES = {
@@ -63,6 +95,7 @@ CACHES = {
 }
 
 CACHEBACK_TASK_QUEUE = "sync"
+CACHEBACK_STATS = False  # many tests count what is asked of a cache
 
 CELERY_BROKER_URL = "memory://"
 CELERY_TASK_IGNORE_RESULT = True
@@ -72,3 +105,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 RQ_QUEUES = {"default": {"URL": _REDIS}}
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+# Nothing listens on port 1.
+SHELF_API = "http://127.0.0.1:1/api/"
+SHELF_RECORDS = RUN_DIR / "records"

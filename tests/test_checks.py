@@ -1,24 +1,45 @@
 """System checks, both sides of each."""
 
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import CheckMessage, run_checks
 
+import cacheback_app
+from cacheback_app import Job, QuerySetGetJob, cacheback
+from cacheback_app.checks import check_jobs
+from cacheback_app.engine import registry
+
+ROOT = Path(cacheback_app.__file__).parent.parent
 REDIS = {"BACKEND": "cacheback_app.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
 LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 
 
+def messages() -> list[CheckMessage]:
+    return run_checks(tags=["cacheback"])
+
+
 def found() -> list[str | None]:
-    return [message.id for message in run_checks(tags=["cacheback"])]
+    """The ids of what is wrong with the settings, whatever jobs other tests have made."""
+    return [message.id for message in messages() if message.obj is None]
+
+
+def found_about(target: Any) -> list[str | None]:
+    return [message.id for message in check_jobs(None) if message.obj is target]
 
 
 @pytest.mark.parametrize(
     ("cache", "queue", "expected"),
     [
         (LOCAL, "celery", ["cacheback.W001"]),
-        (DUMMY, "celery", ["cacheback.W001"]),
+        (DUMMY, "celery", ["cacheback.W002"]),
+        (DUMMY, "threads", ["cacheback.W002"]),
         (REDIS, "celery", []),
         (LOCAL, "threads", []),
         (LOCAL, "sync", []),
@@ -28,8 +49,8 @@ def found() -> list[str | None]:
 def test_queue_and_cache(
     settings: Any, cache: dict[str, Any], queue: str, expected: list[str]
 ) -> None:
-    """A queue in other processes needs a cache that they share; an unknown one is an error
-    (section 7)."""
+    """A queue in other processes needs a cache that they share; an unknown one is an error, and
+    a cache that keeps nothing is told of (section 7)."""
     settings.CACHES = {"default": cache}
     settings.CACHEBACK_TASK_QUEUE = queue
     assert found() == expected
@@ -39,3 +60,204 @@ def test_alias(settings: Any) -> None:
     """An alias that CACHES does not have is an error (section 7)."""
     settings.CACHEBACK_CACHE_ALIAS = "elsewhere"
     assert found() == ["cacheback.E002"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "options", "expected"),
+    [
+        ("LocalMemoryStore", {}, []),
+        ("LocalFileStore", {}, ["cacheback.E004"]),
+        ("NoSuchStore", {}, ["cacheback.E004"]),
+        ("LocalMemoryStore", {"colour": "red"}, ["cacheback.E004"]),
+    ],
+)
+def test_stores(settings: Any, backend: str, options: Any, expected: list[str]) -> None:
+    """A store that can't be built is an error, told once however many containers use it (section
+    7)."""
+    path = f"cacheback_app.stores.{backend}"
+    settings.CACHEBACK_STORES = {"default": {"BACKEND": path, "OPTIONS": options}}
+    settings.CACHEBACK_CONTAINERS = {"a": {}, "b": {"STORE": "default"}}
+    assert found() == expected
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        ({"STORE": "cacheback_app.stores.LocalMemoryStore", "EXPIRE": "1m"}, []),
+        ({"STORE": "cacheback_app.stores.LocalMemoryStore", "EXPIRE": "soon"}, ["cacheback.E005"]),
+        ({"STORE": "nowhere"}, ["cacheback.E005"]),
+        ("default", ["cacheback.E005"]),
+    ],
+)
+def test_containers(settings: Any, container: Any, expected: list[str]) -> None:
+    """A container that can't be built is an error (section 7)."""
+    settings.CACHEBACK_CONTAINERS = {"greeting": container}
+    assert found() == expected
+
+
+@pytest.fixture
+def define(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Makes a job at the top of a module of its own."""
+    module = ModuleType("made_for_checks")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    before = registry.jobs()
+
+    def define(base: type[Job] = Job, **attributes: Any) -> type[Job]:
+        given = {"fetch": lambda self, x: x, **attributes}
+        names = {"__module__": module.__name__, "__qualname__": "Made"}
+        module.Made = type("Made", (base,), {**given, **names})  # type: ignore[attr-defined]
+        return module.Made  # type: ignore[attr-defined,no-any-return]
+
+    yield define
+    for path in registry.jobs().keys() - before:
+        registry._targets.pop(path)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "cache_ttl", "expected"),
+    [
+        (600, 601, []),
+        ("10 minutes", None, []),
+        (600, 600, ["cacheback.W003"]),
+        ("1 hour", "10 minutes", ["cacheback.W003"]),
+    ],
+)
+def test_lifetimes(define: Any, lifetime: Any, cache_ttl: Any, expected: list[str]) -> None:
+    """A value that is gone before it is stale can never be served stale (section 7)."""
+    assert found_about(define(lifetime=lifetime, cache_ttl=cache_ttl)) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"lifetime": "20 minutes", "jitter": 0.1, "early_refresh": 1}, []),
+        ({"lifetime": "20 parsecs"}, ["cacheback.E003"]),
+        ({"refresh_timeout": -1}, ["cacheback.E003"]),
+        ({"lifetime": None}, ["cacheback.E003"]),
+        ({"cache_ttl": None, "wait_timeout": None}, []),
+        ({"error_backoff": [10]}, ["cacheback.E003"]),
+        ({"on_dispatch_error": "pray"}, ["cacheback.E003"]),
+        ({"jitter": "much"}, ["cacheback.E003"]),
+        ({"early_refresh": -1.0}, ["cacheback.E003"]),
+    ],
+)
+def test_values_of_options(define: Any, attributes: dict[str, Any], expected: list[str]) -> None:
+    """A class attribute that means nothing is an error, and told once (section 7)."""
+    assert found_about(define(**attributes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("broker", "transport_options", "timeout", "expected"),
+    [
+        ("redis://127.0.0.1:1/0", {}, 3600, []),
+        ("redis://127.0.0.1:1/0", {}, "2 hours", ["cacheback.W004"]),
+        ("redis://127.0.0.1:1/0", {"visibility_timeout": 10_000}, "2 hours", []),
+        ("redis://127.0.0.1:1/0", {"visibility_timeout": 30}, 60, ["cacheback.W004"]),
+        ("sqs://", {}, 1801, ["cacheback.W004"]),
+        ("amqp://127.0.0.1:1//", {}, "2 hours", []),
+    ],
+)
+def test_visibility_timeout(
+    define: Any,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    broker: str,
+    transport_options: dict[str, int],
+    timeout: Any,
+    expected: list[str],
+) -> None:
+    """A refresh that may take longer than the broker waits for it would be delivered again
+    (section 7)."""
+    from celery import Celery
+
+    app = Celery("checks", broker=broker, set_as_current=False)
+    app.conf.broker_transport_options = transport_options
+    monkeypatch.setattr("cacheback_app.queues.celery.get_current_app", lambda: app)
+    settings.CACHES = {"default": REDIS}
+    settings.CACHEBACK_TASK_QUEUE = "celery"
+    assert found_about(define(refresh_timeout=timeout)) == expected
+
+
+@pytest.mark.parametrize(("queue", "expected"), [("celery", ["cacheback.W005"]), ("threads", [])])
+def test_not_importable(define: Any, settings: Any, queue: str, expected: list[str]) -> None:
+    """A job that a worker could not import is told of: one inside of a function, and one whose
+    module no longer has it (section 7)."""
+
+    class Nested(Job):
+        pass
+
+    made = define()
+    del sys.modules["made_for_checks"].Made  # type: ignore[attr-defined]
+    settings.CACHEBACK_TASK_QUEUE = queue
+    assert found_about(Nested) == found_about(made) == expected
+
+
+def test_importable(define: Any, settings: Any) -> None:
+    """A job at the top of its module can be imported (section 7)."""
+    settings.CACHEBACK_TASK_QUEUE = "celery"
+    assert found_about(define()) == []
+
+
+def init(self: Any, town: str) -> None:
+    self.town = town
+
+
+def init_of_anything(self: Any, *args: Any, **kwargs: Any) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"__init__": init}, ["cacheback.W006"]),
+        ({"__init__": init, "get_init_kwargs": lambda self: {"town": self.town}}, []),
+        ({"__init__": init, "key": lambda self, x: f"{self.town}:{x}"}, []),
+        ({"__init__": init_of_anything}, []),
+        ({}, []),
+    ],
+)
+def test_shared_keys(define: Any, attributes: dict[str, Any], expected: list[str]) -> None:
+    """A job made with arguments that are no part of its keys is told of (section 7)."""
+    assert found_about(define(**attributes)) == expected
+
+
+def test_query_set_jobs_have_their_model_in_their_keys(define: Any) -> None:
+    """A query set job that keeps its ``__init__`` shares nothing (section 7)."""
+    assert found_about(define(QuerySetGetJob)) == []
+
+
+def test_options_of_a_decorated_function() -> None:
+    """A decorated function is checked as a class is (section 7)."""
+
+    @cacheback(lifetime=60, cache_ttl=30)
+    def function() -> int:
+        return 1
+
+    registry.register("made_for_checks:function", function)
+    try:
+        assert found_about(function) == ["cacheback.W003"]
+    finally:
+        registry._targets.pop("made_for_checks:function")
+
+
+def test_modules_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of jobs that raises is an error here, and does not end the other checks (section
+    7)."""
+
+    def explode(*modules: str) -> None:
+        raise ZeroDivisionError("in shop/jobs.py")
+
+    assert "cacheback.E006" not in found()
+    monkeypatch.setattr("cacheback_app.catalogue.autodiscover_modules", explode)
+    (message,) = [each for each in messages() if each.id == "cacheback.E006"]
+    assert "in shop/jobs.py" in message.msg
+
+
+def test_every_check_has_a_hint_and_a_place_in_the_documents() -> None:
+    """docs/checks.md has an anchor for each id that the code uses, and no other (section 7)."""
+    code = "".join(path.read_text() for path in (ROOT / "cacheback_app").rglob("*.py"))
+    used = re.findall(r'id="cacheback\.([EW]\d+)"', code)
+    page = (ROOT / "docs" / "checks.md").read_text()
+    documented = re.findall(r"^## ([EW]\d+)", page, re.MULTILINE)
+    assert sorted(documented) == sorted(used)
+    assert len(used) == code.count("hint=")

@@ -36,8 +36,11 @@ def test_importing_needs_no_settings_and_no_extras() -> None:
     """The packages import without configured settings, and load no optional dependency."""
     code = (
         "import sys, cacheback_app, cacheback_app.queues, cacheback_app.tasks, sodarcache\n"
+        "import cacheback_app.stats, cacheback_app.catalogue, cacheback_app.console\n"
+        "import cacheback_app.records\n"
         "from django.conf import settings; assert not settings.configured\n"
-        "extras = {'redis', 'django_redis', 'rq', 'django_rq', 'django_tasks'}\n"
+        "extras = {'redis', 'django_redis', 'rq', 'django_rq', 'django_tasks', 'rich', 'httpx'}\n"
+        "extras |= {'prometheus_client', 'opentelemetry', 'pydantic', 'sqlalchemy', 'tenacity'}\n"
         "print(sorted(extras & {name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run(

@@ -3,7 +3,8 @@
 import time
 
 from cacheback_app.engine.near import NearCache
-from tests.jobs.support import Clock, in_threads
+from cacheback_app.testing import Clock
+from tests.jobs.support import in_threads
 
 
 def test_put_and_get(clock: Clock) -> None:
@@ -14,7 +15,7 @@ def test_put_and_get(clock: Clock) -> None:
     assert kept is not None and kept[1] is None
     assert abs(kept[0] - time.time() - 5) < 1
     assert near.get("other") is None
-    clock.move(6)
+    clock.advance(6)
     assert kept[0] < time.time()
 
 

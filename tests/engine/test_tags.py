@@ -9,8 +9,9 @@ from django.core.cache import caches
 from cacheback_app import Job, adelete_tags, ainvalidate_tags, delete_tags, invalidate_tags
 from cacheback_app.engine import tags
 from cacheback_app.engine.claims import lease_key
+from cacheback_app.testing import Clock
 from tests.addresses import cache
-from tests.jobs.support import CaptureQueue, Clock, Source, TaggedSource, elsewhere
+from tests.jobs.support import CaptureQueue, Source, TaggedSource, elsewhere
 from tests.services import RedisServer
 
 
@@ -113,7 +114,7 @@ def test_a_tag_outlives_its_values(clock: Clock) -> None:
     """The stamp of a tag lives at least as long as what carries it (J5)."""
     job = TaggedSource().using(cache_ttl=400 * 24 * 3600, lifetime=400 * 24 * 3600)
     job.get("x")
-    clock.move(399 * 24 * 3600)
+    clock.advance(399 * 24 * 3600)
     assert job.explain("x").status == Job.HIT
     delete_tags("all")
     assert job.raw_get("x") is None

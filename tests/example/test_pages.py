@@ -49,6 +49,15 @@ def chips(html: str) -> list[str]:
     return re.findall(r'class="chip">([^<]+)', html)
 
 
+@pytest.mark.parametrize("address", ["/", "/catalogue/", "/d/other/"])
+def test_every_page_leads_to_the_others(client: Client, site: MadeUp, address: str) -> None:
+    """All pages have one navigation, and it tells which of its pages this is."""
+    text = page(client, address)
+    for other in ("/", "/catalogue/", "/inventory/", "/cacheback/", "/admin/"):
+        assert f'<a href="{other}"' in text
+    assert (f'<a href="{address}" aria-current="page">' in text) == (address != "/d/other/")
+
+
 def test_the_list_shows_every_distribution(site: MadeUp, client: Client) -> None:
     """The list has each distribution with its version, and the totals over them."""
     html = page(client, "/")

@@ -65,3 +65,13 @@ def test_a_fresh_site_is_filled_from_this_machine(tmp_path: Path) -> None:
     assert manage(tmp_path, "migrate").returncode == 0
     filled = manage(tmp_path, "fill_shelf")
     assert int(filled.stdout.split()[0]) > 3
+
+
+def test_only_a_demo_has_staff_with_a_known_password(tmp_path: Path) -> None:
+    """`add_demo_staff` adds the user that the demo names while debugging, and refuses otherwise."""
+    assert manage(tmp_path, "migrate").returncode == 0
+    for _ in range(2):  # the demo adds it at each start
+        assert manage(tmp_path, "add_demo_staff").stdout == "user staff, password staff\n"
+    refused = manage(tmp_path, "add_demo_staff", DJANGO_DEBUG="0", SECRET_KEY=KEY)
+    assert refused.returncode == 1
+    assert "this needs DJANGO_DEBUG=1" in refused.stderr

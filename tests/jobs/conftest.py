@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.support import CaptureQueue, Clock, HangingQueue, captured, path_of
+from cacheback_app.testing import Clock, fake_clock
+from cacheback_app.testing.plugin import cacheback_refreshes  # noqa: F401 - found by being here
+from tests.jobs.support import CaptureQueue, HangingQueue, captured, path_of
 
 ATOMIC = ["default", "redis", "own", "django_redis"]
 
@@ -33,9 +35,10 @@ def hanging(settings: Any) -> Iterator[HangingQueue]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """``time.time``, to be moved."""
-    return Clock(monkeypatch)
+def clock() -> Iterator[Clock]:
+    """The wall clock, to be moved; it goes on by itself, too."""
+    with fake_clock(tick=True) as moved:
+        yield moved
 
 
 @pytest.fixture(params=ATOMIC)

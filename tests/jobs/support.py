@@ -1,4 +1,4 @@
-"""What the tests of jobs share: queues that lie, flows driven by hand, and a clock to move."""
+"""What the tests of jobs share: queues that lie and flows driven by hand."""
 
 import contextlib
 import logging
@@ -64,19 +64,6 @@ def captured() -> CaptureQueue:
     queue = get_queue()
     assert isinstance(queue, CaptureQueue)
     return queue
-
-
-class Clock:
-    """``time.time`` of this process, to be moved."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._real = time.time
-        self.ahead = 0.0
-        monkeypatch.setattr(time, "time", lambda: self._real() + self.ahead)
-
-    def move(self, seconds: float) -> None:
-        """Let ``seconds`` pass at once."""
-        self.ahead += seconds
 
 
 class Upstream:

@@ -10,7 +10,8 @@ from asgiref.sync import iscoroutinefunction
 
 from cacheback_app import Call, FunctionJob, Job, cacheback, invalidate_tags
 from cacheback_app.exceptions import JobNotImportable
-from tests.jobs.support import CaptureQueue, make_stale
+from cacheback_app.testing import Refreshes
+from tests.jobs.support import make_stale
 
 calls: list[Any] = []
 
@@ -117,10 +118,10 @@ def test_it_looks_like_the_function() -> None:
     assert bare.__wrapped__ is bare.fn
 
 
-def test_options(capture: CaptureQueue) -> None:
+def test_options(cacheback_refreshes: Refreshes) -> None:
     """Options are keywords, the first of them also positional."""
     assert (lazy.job.lifetime, lazy.job.fetch_on_miss, lazy.job.version) == (5, False, 2)
-    assert lazy(1) is None and len(capture.sent) == 1
+    assert lazy(1) is None and len(cacheback_refreshes) == 1
     job = positional.job
     assert (job.lifetime, job.fetch_on_miss, job.cache_alias) == (30, True, "other")
     assert job.task_options == {"queue": "slow"}
@@ -129,14 +130,14 @@ def test_options(capture: CaptureQueue) -> None:
         cacheback(nonsense=1)
 
 
-def test_methods_of_the_function(capture: CaptureQueue) -> None:
+def test_methods_of_the_function(cacheback_refreshes: Refreshes) -> None:
     """The job's methods take the function's own arguments."""
     bare.set(2, data="set")
     assert bare(2) == "set"
     bare.set(2, times=3, data="three")
     assert bare(2, times=3) == "three"
     bare.invalidate(2)
-    assert bare.explain(2).status == Job.STALE and len(capture.sent) == 1
+    assert bare.explain(2).status == Job.STALE and len(cacheback_refreshes) == 1
     assert bare.refresh(2) == 4
     assert bare.raw_get(2)[1] == 4  # type: ignore[index]
     assert bare.get_many([2, (3,)]) == [4, 6]
@@ -202,7 +203,7 @@ def test_static_methods() -> None:
     assert calls == [1, 2]
 
 
-def test_workers_find_methods(capture: CaptureQueue) -> None:
+def test_workers_find_methods(cacheback_refreshes: Refreshes) -> None:
     """A worker refreshes methods and static methods from the message alone (J14)."""
     import json
 
@@ -215,7 +216,7 @@ def test_workers_find_methods(capture: CaptureQueue) -> None:
     Circle(2).area()
     Circle.inner(1)
     calls.clear()
-    for call in capture.sent:
+    for call in (refresh.call for refresh in cacheback_refreshes):
         arrived = RefreshCall.from_message(json.loads(json.dumps(call.message())))
         assert arrived.slot().key == call.key
         assert arrived.run() is True

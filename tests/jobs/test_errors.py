@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cacheback_app import Call, Job, signals
+from cacheback_app.testing import Clock
 from tests.jobs.support import (
     CaptureQueue,
-    Clock,
     Source,
     in_threads,
     listening,
@@ -92,10 +92,10 @@ def test_backoff_ends(clock: Clock) -> None:
     make_stale(job, "x")
     job.at.value = ValueError("no")
     job.get("x")
-    clock.move(29)
+    clock.advance(29)
     job.get("x")
     assert len(job.at.calls) == 2
-    clock.move(2)
+    clock.advance(2)
     job.at.value = "new"
     assert job.get("x") == "new"
     explained = job.explain("x")

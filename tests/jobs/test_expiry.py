@@ -10,7 +10,8 @@ from django.core.cache import caches
 from cacheback_app import Job
 from cacheback_app.engine import reading
 from cacheback_app.engine.flow import Fetch
-from tests.jobs.support import CaptureQueue, Clock, Source, Steps, slot_of
+from cacheback_app.testing import Clock
+from tests.jobs.support import CaptureQueue, Source, Steps, slot_of
 
 
 class Short(Source):
@@ -23,12 +24,12 @@ class Short(Source):
 def test_ttl_counts_from_the_beginning_of_the_fetch(clock: Clock) -> None:
     """A fetch of 30 s leaves 30 s of a ``cache_ttl`` of 60 s (J6)."""
     job = Short().using(fetch_on_miss=False, on_dispatch_error="serve")
-    job.at.before = lambda: clock.move(30)
+    job.at.before = lambda: clock.advance(30)
     job.refresh("x")
     job.at.before = lambda: None
-    clock.move(29)
+    clock.advance(29)
     assert job.raw_get("x") is not None
-    clock.move(2)
+    clock.advance(2)
     assert job.raw_get("x") is None
     assert job.explain("x").status == Job.MISS
 
@@ -36,7 +37,7 @@ def test_ttl_counts_from_the_beginning_of_the_fetch(clock: Clock) -> None:
 def test_a_fetch_slower_than_the_ttl_is_not_stored(clock: Clock) -> None:
     """What is gone before it is there is given to its caller only (J6)."""
     job = Short()
-    job.at.before = lambda: clock.move(61)
+    job.at.before = lambda: clock.advance(61)
     assert job.get("x") == "old"
     assert job.raw_get("x") is None
 
@@ -48,10 +49,10 @@ def test_neither_claims_nor_failures_nor_invalidation_extend_it(
     job = Short()
     job.get("x")
     fetched = time.time()
-    clock.move(5)
+    clock.advance(5)
     job.at.value = ValueError("no")
     while time.time() < fetched + 53:
-        clock.move(6)
+        clock.advance(6)
         assert job.get("x") == "old"
         assert len(capture.sent) == 1
         with pytest.raises(ValueError, match="no"):
@@ -59,7 +60,7 @@ def test_neither_claims_nor_failures_nor_invalidation_extend_it(
         job.invalidate("x")
         capture.sent.clear()
     assert job.raw_get("x") is not None
-    clock.move(fetched + 60.5 - time.time())
+    clock.advance(fetched + 60.5 - time.time())
     assert job.raw_get("x") is None
     with pytest.raises(ValueError, match="no"):
         job.get("x")
@@ -102,7 +103,7 @@ def test_raw_get_and_explain_tell_the_true_expiry(clock: Clock, capture: Capture
     assert raw is not None and raw[1] == "old"
     expiry = raw[0]
     assert before + 10 <= expiry <= time.time() + 10
-    clock.move(11)
+    clock.advance(11)
     job.get("x")
     assert len(capture.sent) == 1
     assert job.raw_get("x") == (expiry, "old")
@@ -115,11 +116,11 @@ def test_expiry_of_what_was_invalidated(clock: Clock, capture: CaptureQueue) -> 
     """An invalidated value expired when it was invalidated, and stays so (J6)."""
     job = Short()
     job.get("x")
-    clock.move(3)
+    clock.advance(3)
     before = time.time()
     job.invalidate("x")
     after = time.time()
-    clock.move(2)
+    clock.advance(2)
     job.invalidate("x")
     raw, explained = job.raw_get("x"), job.explain("x")
     assert raw is not None and before <= raw[0] <= after
@@ -134,7 +135,7 @@ def test_looking_triggers_nothing(clock: Clock, capture: CaptureQueue) -> None:
         assert asyncio.run(job.araw_get("x")) is None
     assert job.at.calls == []
     job.get("x")
-    clock.move(11)
+    clock.advance(11)
     assert job.raw_get("x") is not None
     assert asyncio.run(job.araw_get("x")) == job.raw_get("x")
     explained = asyncio.run(job.aexplain("x"))
@@ -146,10 +147,10 @@ def test_a_lowered_ttl_holds_for_what_is_stale(clock: Clock) -> None:
     """A fresh value keeps its promise; a stale one is gone by the ``cache_ttl`` of now (J6)."""
     job = Source().using(lifetime=10)
     job.get("x")
-    clock.move(9)
+    clock.advance(9)
     lower = job.using(cache_ttl=5)
     assert lower.get("x") == lower.raw_get("x")[1] and lower.explain("x").status == Job.HIT
-    clock.move(2)
+    clock.advance(2)
     assert lower.raw_get("x") is None and lower.explain("x").status == Job.MISS
     lower.get("x")
     assert job.at.calls == ["x", "x"]
@@ -159,7 +160,7 @@ def test_no_ttl_means_for_ever(clock: Clock, capture: CaptureQueue) -> None:
     """With ``cache_ttl = None`` a value is never gone (J6)."""
     job = Source().using(cache_ttl=None)
     job.get("x")
-    clock.move(10 * 365 * 24 * 3600)
+    clock.advance(10 * 365 * 24 * 3600)
     assert job.get("x") == "old" and len(capture.sent) == 1
 
 
@@ -189,9 +190,9 @@ def test_set_and_refresh_begin_anew(when: str, clock: Clock) -> None:
     """``set`` and ``refresh`` count as a fetch of now (J6)."""
     job = Short()
     job.get("x")
-    clock.move(59)
+    clock.advance(59)
     job.set("x", data="old") if when == "set" else job.refresh("x")
-    clock.move(59)
+    clock.advance(59)
     assert job.raw_get("x") is not None
 
 
@@ -203,7 +204,7 @@ def test_a_slow_fetch_leaves_less_on_the_server(
     from redis import Redis
 
     job = Short().using(cache_alias=alias_name, refresh_timeout=100)
-    job.at.before = lambda: clock.move(40)
+    job.at.before = lambda: clock.advance(40)
     job.get("x")
     with Redis.from_url(redis_url) as client:
         left = client.pttl(caches[alias_name].make_key(job.key("x")))

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from cacheback_app import Job
-from tests.jobs.support import CaptureQueue, Clock, Source, TaggedSource, make_stale
+from cacheback_app.testing import Clock
+from tests.jobs.support import CaptureQueue, Source, TaggedSource, make_stale
 
 
 def test_a_miss(alias: str) -> None:
@@ -24,7 +25,7 @@ def test_a_hit(clock: Clock) -> None:
     job = TaggedSource()
     before = time.time()
     job.get("x")
-    clock.move(100)
+    clock.advance(100)
     explained = job.explain("x")
     assert explained.status == Job.HIT
     assert explained.age == pytest.approx(100, abs=1)
@@ -49,7 +50,7 @@ def test_a_claim_and_an_error(clock: Clock, capture: CaptureQueue) -> None:
     explained = job.explain("x")
     assert explained.last_error == "ValueError: no"
     assert explained.claimed_until == pytest.approx(time.time() + 20, abs=1)
-    clock.move(21)
+    clock.advance(21)
     assert job.explain("x").claimed_until is None
     job.at.value = "new"
     job.get("x")

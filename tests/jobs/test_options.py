@@ -11,9 +11,9 @@ from django.core.cache import caches
 
 from cacheback_app import Job, invalidate_tags
 from cacheback_app.engine.entry import MARK
+from cacheback_app.testing import Clock
 from tests.jobs.support import (
     CaptureQueue,
-    Clock,
     Source,
     TaggedSource,
     elsewhere,
@@ -230,7 +230,7 @@ def test_local_ttl_serves_what_another_process_changed(clock: Clock) -> None:
     with elsewhere():
         Source().set("x", data="new")
     assert job.get("x") == "old"
-    clock.move(5.5)
+    clock.advance(5.5)
     assert job.get("x") == "new"
 
 
@@ -258,7 +258,7 @@ def test_local_ttl_is_not_longer_than_the_lifetime(clock: Clock, capture: Captur
     job = Source().using(local_ttl=100, lifetime=10)
     job.get("x")
     job.get("x")
-    clock.move(11)
+    clock.advance(11)
     assert job.get("x") == "old"
     assert len(capture.sent) == 1
 

@@ -11,12 +11,12 @@ from django.core.cache import caches
 from cacheback_app import Job, signals
 from cacheback_app.engine import reading
 from cacheback_app.engine.claims import Claim, State, claim_key
+from cacheback_app.testing import Clock, capture_refreshes, faults
 from tests.addresses import Site
 from tests.jobs import elsewhere
 from tests.jobs.support import (
     Background,
     CaptureQueue,
-    Clock,
     Source,
     Steps,
     in_threads,
@@ -85,46 +85,48 @@ def test_a_dead_process_between_claim_and_dispatch(clock: Clock, capture: Captur
     steps.run_next()  # read
     steps.run_next()  # claimed, and then it is gone
     assert job.get("x") == "old" and capture.sent == []
-    clock.move(29)
+    clock.advance(29)
     assert job.get("x") == "old" and capture.sent == []
-    clock.move(2)
+    clock.advance(2)
     assert job.get("x") == "old" and len(capture.sent) == 1
 
 
-def test_a_lost_task_is_sent_again(clock: Clock, capture: CaptureQueue) -> None:
+def test_a_lost_task_is_sent_again(clock: Clock) -> None:
     """A task that no worker runs is sent again after ``refresh_timeout``, not before (J8)."""
     job = stale(Source().using(refresh_timeout=30))
-    job.get("x")
-    assert len(capture.sent) == 1
-    clock.move(29.5)
-    job.get("x")
-    assert len(capture.sent) == 1
-    clock.move(1)
-    job.get("x")
-    assert len(capture.sent) == 2
+    with faults.lose_tasks() as lost:
+        job.get("x")
+        lost.assert_refreshes(1)
+        clock.advance(29.5)
+        job.get("x")
+        lost.assert_refreshes(1)
+        clock.advance(1)
+        job.get("x")
+        lost.assert_refreshes(2)
 
 
-def test_a_late_task_does_not_work(clock: Clock, capture: CaptureQueue) -> None:
+def test_a_late_task_does_not_work(clock: Clock) -> None:
     """A task that comes after its claim lapsed and another was sent is skipped (J8)."""
     job = stale(Source().using(refresh_timeout=30))
-    job.get("x")
-    clock.move(31)
-    job.get("x")
-    with listening(signals.refresh_skipped) as skipped:
-        assert capture.run_all() == [False, True]
+    with capture_refreshes() as refreshes, listening(signals.refresh_skipped) as skipped:
+        job.get("x")
+        clock.advance(31)
+        job.get("x")
+        assert refreshes.run() == [False, True]
     assert len(skipped) == 1 and len(job.at.calls) == 2
 
 
-def test_a_task_delivered_twice_works_once(alias: str, capture: CaptureQueue) -> None:
+def test_a_task_delivered_twice_works_once(alias: str) -> None:
     """The second copy of a task has nothing to do, before and after the first ended (J9)."""
     job = stale(Source().using(cache_alias=alias))
-    job.get("x")
-    [call] = capture.sent
-    job.at.before = lambda: ran_meanwhile.append(call.run()) if not ran_meanwhile else None
-    ran_meanwhile: list[bool] = []
-    assert call.run() is True
-    assert ran_meanwhile == [False]
-    assert call.run() is False
+    with capture_refreshes() as refreshes:
+        job.get("x")
+        [refresh] = refreshes
+        job.at.before = lambda: ran_meanwhile.append(refresh.run()) if not ran_meanwhile else None
+        ran_meanwhile: list[bool] = []
+        assert refresh.run() is True
+        assert ran_meanwhile == [False]
+        assert refresh.run() is False
     assert len(job.at.calls) == 2
 
 
@@ -237,10 +239,10 @@ def test_a_threshold_refetches_in_the_caller(change: str, alias: str, clock: Clo
     job = Told().using(fetch_on_stale_threshold=20, cache_alias="default")
     job.get("x")
     job.at.value = "new"
-    clock.move(15)
+    clock.advance(15)
     assert job.using(on_dispatch_error="serve").get("x") == ("old", Job.STALE, False)
     job.at.value = "newer"
-    clock.move(21)
+    clock.advance(21)
     assert job.get("x") == ("newer", Job.STALE, True)
 
 

@@ -15,6 +15,7 @@ class Proxy:
         self._target = (parts.hostname, parts.port)
         self._sockets: list[socket.socket] = []
         self._frozen: set[socket.socket] = set()
+        self._refuses = self._hangs = False
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -35,6 +36,23 @@ class Proxy:
         with self._lock:
             self._frozen.update(self._sockets)
 
+    def refuse(self) -> None:
+        """End all connections and every new one, as a server does that is down."""
+        self._refuses = True
+        self.cut()
+
+    def hang(self) -> None:
+        """Let everybody hang, who connects from now on as well."""
+        self._hangs = True
+        self.freeze()
+
+    def restore(self) -> None:
+        """Work again; what hung is ended, as by a host that has come back."""
+        self._refuses = self._hangs = False
+        self.cut()
+        with self._lock:
+            self._frozen.clear()
+
     def close(self) -> None:
         """End it all."""
         _shut(self._listener)
@@ -44,9 +62,14 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self._refuses:
+                    _shut(client)
+                    continue
                 server = socket.create_connection(self._target)
                 with self._lock:
                     self._sockets += [client, server]
+                    if self._hangs:
+                        self._frozen.update((client, server))
                 for ends in ((client, server), (server, client)):
                     threading.Thread(target=self._forward, args=ends, daemon=True).start()
 

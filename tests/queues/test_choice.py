@@ -186,3 +186,10 @@ def test_sync_queue_keeps_failures_to_itself(
     assert Broken().get() == "old"
     assert "Broken failed in the background: LookupError" in caplog.text
     assert "the upstream is down" in str(Broken().explain().last_error)
+
+
+def test_a_name_that_is_none(settings: Any) -> None:
+    """The error for a misspelt queue names those that there are."""
+    settings.CACHEBACK_TASK_QUEUE = "celeri"
+    with pytest.raises(ImproperlyConfigured, match="'celeri' is none of celery, rq, django_tasks"):
+        get_queue()

@@ -191,6 +191,6 @@ def test_readers_do_not_wait(folder: Path) -> None:
 
 def test_no_locks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """S2: a system that can't lock files is refused, rather than served without atomicity."""
-    monkeypatch.setattr(local_file.locks, "LOCK_EX", 0)
+    monkeypatch.setattr(local_file.files, "can_lock", False)
     with pytest.raises(ConfigurationException, match="lock files"):
         LocalFileStore(folder)

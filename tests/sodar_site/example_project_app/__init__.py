@@ -1,0 +1,1 @@
+"""The app whose items the tests of SODAR Core set."""

@@ -1,0 +1,1 @@
+"""What SODAR Core and this sodarcache do together, beyond the tests that SODAR Core ships."""

@@ -1,0 +1,1 @@
+"""An app whose name is also a word in the URLs."""

@@ -1,0 +1,169 @@
+"""Setting and deleting items, on conditions and without."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils.http import http_date
+
+from tests.sodarcache.support import APP, at_once
+
+LONG_AGO = http_date(0)
+
+
+def value(items: Any) -> Any:
+    """Return the data of the one item there is; None when there is none."""
+    return items.values_list("data", flat=True).first()
+
+
+def test_set_makes_and_replaces(writer: Any, project: Any, items: Any) -> None:
+    """REST: POST answers {"detail": "ok"} for a new and for a known item, of which there is one."""
+    for data in ({"a": 1}, [None], "text", 0, None, False):
+        response = writer.store(project, data)
+        assert (response.status_code, response.json()) == (200, {"detail": "ok"})
+        assert writer.read(project).json()["data"] == data
+    assert items.count() == 1
+    assert items.get().user.username == "writer"
+
+
+def test_a_set_tells_the_state_that_it_made(writer: Any, project: Any) -> None:
+    """REST: the ETag of a set's answer is that of the next read."""
+    stored, read = writer.store(project, 1), writer.read(project)
+    again = writer.store(project, 2, **{"if-match": stored["ETag"]})
+    for name in ("ETag", "Last-Modified"):
+        assert stored[name] == read[name]
+        assert again[name] == writer.read(project)[name]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"if-match": "*"},
+        {"if-match": "{etag}"},
+        {"if-match": '"x", {etag}'},
+        {"if-match": "{etag}", "if-unmodified-since": LONG_AGO},
+        {"if-none-match": '"x"'},
+        {"if-unmodified-since": "{date}"},
+        {"if-unmodified-since": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"if-unmodified-since": "yesterday"},
+    ],
+)
+def test_a_condition_that_holds(
+    writer: Any, project: Any, items: Any, condition: dict[str, str]
+) -> None:
+    """REST: a write goes through; a date that is none is no condition."""
+    for write, left in (
+        (partial(writer.store, project, 2), 2),
+        (partial(writer.remove, project), None),
+    ):
+        seen = writer.store(project, 1)
+        known = {"etag": seen["ETag"], "date": seen["Last-Modified"]}
+        response = write(**{name: text.format(**known) for name, text in condition.items()})
+        assert response.status_code in (200, 204)
+        assert value(items) == left
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"if-match": '"x"'},
+        {"if-match": "W/{etag}"},
+        {"if-match": "garbage"},
+        {"if-match": ""},
+        {"if-match": "{old}"},
+        {"if-none-match": "*"},
+        {"if-none-match": "{etag}"},
+        {"if-none-match": "W/{etag}"},
+        {"if-match": "{etag}", "if-none-match": "*"},
+        {"if-unmodified-since": LONG_AGO},
+    ],
+)
+def test_a_condition_that_does_not_hold(
+    writer: Any, project: Any, items: Any, condition: dict[str, str]
+) -> None:
+    """REST: 412, and nothing is changed."""
+    old = writer.store(project, 0)["ETag"]
+    known = {"etag": writer.store(project, 1)["ETag"], "old": old}
+    headers = {name: text.format(**known) for name, text in condition.items()}
+    for response in (writer.store(project, 2, **headers), writer.remove(project, **headers)):
+        assert response.status_code == 412
+        assert "detail" in response.json()
+        assert value(items) == 1
+
+
+def test_conditions_on_an_item_that_is_absent(writer: Any, project: Any, items: Any) -> None:
+    """REST: If-Match needs an item; If-None-Match and a date don't."""
+    for condition in ({"if-match": "*"}, {"if-match": '"x"'}):
+        assert writer.store(project, 1, **condition).status_code == 412
+        assert writer.remove(project, **condition).status_code == 412
+    assert not items.exists()
+    for condition in ({"if-none-match": "*"}, {"if-none-match": '"x"'}):
+        assert writer.remove(project, **condition).status_code == 404
+        assert writer.store(project, 1, **condition).status_code == 200
+        writer.remove(project)
+    assert writer.store(project, 1, **{"if-unmodified-since": LONG_AGO}).status_code == 200
+
+
+def test_a_conditional_set_is_checked_like_any(writer: Any, project: Any, items: Any) -> None:
+    """REST, P5: what can't be stored is a 400, whether or not the condition holds."""
+    for condition in ({"if-match": "*"}, {"if-none-match": "*"}):
+        assert writer.store(project, "\0", **condition).status_code == 400
+    assert not items.exists()
+
+
+def test_a_conditional_set_moves_the_date_and_the_user(
+    client_of: Callable[[str], Any], project: Any, items: Any
+) -> None:
+    """REST, P3: it is a set like any other."""
+    client_of("superuser").store(project, 1)
+    before = items.get()
+    client_of("writer").store(project, None, **{"if-match": "*"})
+    after = items.get()
+    assert after.date_modified > before.date_modified
+    assert (after.user.username, after.data) == ("writer", None)
+    assert after.sodar_uuid == before.sodar_uuid
+
+
+def test_of_writers_who_know_the_same_state_one_wins(
+    client_of: Callable[[str], Any], project: Any, items: Any
+) -> None:
+    """REST: comparing and writing is one step; the others get 412 and no update is lost."""
+    tag = client_of("writer").store(project, -1)["ETag"]
+    clients = [client_of("writer") for _ in range(8)]
+
+    def act(place: int) -> int:
+        status: int = clients[place].store(project, place, **{"if-match": tag}).status_code
+        return status
+
+    answers = at_once(*[lambda place=place: act(place) for place in range(8)])
+    assert sorted(answers) == [200, *[412] * 7]
+    assert value(items) == answers.index(200)
+
+
+def test_of_writers_who_know_of_no_item_one_wins(
+    client_of: Callable[[str], Any], project: Any, items: Any
+) -> None:
+    """REST, P1: ``If-None-Match: *`` makes an item once."""
+    clients = [client_of("writer") for _ in range(8)]
+
+    def act(place: int) -> int:
+        status: int = clients[place].store(project, place, **{"if-none-match": "*"}).status_code
+        return status
+
+    answers = at_once(*[lambda place=place: act(place) for place in range(8)])
+    assert sorted(answers) == [200, *[412] * 7]
+    assert items.count() == 1
+    assert value(items) == answers.index(200)
+
+
+def test_delete_spares_other_items(
+    writer: Any, project: Any, other: Any, items: Any, api: Any
+) -> None:
+    """REST, P2: the item of that project alone is deleted, and once."""
+    api.set_cache_item(APP, "towers/height", 1, project=other)
+    api.set_cache_item(APP, "towers/height", 2)
+    writer.store(project, 3)
+    assert writer.remove(project).status_code == 204
+    assert writer.remove(project).status_code == 404
+    assert sorted(items.values_list("data", flat=True)) == [1, 2]
