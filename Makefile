@@ -1,7 +1,7 @@
 # Every target makes the virtual environment .venv and installs what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-celery test lint types bench clean
+.PHONY: help demo demo-celery test test-sodar lint types bench model chaos soak audit clean
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -14,19 +14,27 @@ help:
 	@echo "make demo         the example site, with neither broker nor Redis"
 	@echo "make demo-celery  the example site with Redis and a Celery worker"
 	@echo "make test         the test suite; pass options in ARGS"
+	@echo "make test-sodar   SODAR Core and its own tests of sodarcache, in .venv-sodar"
 	@echo "make lint         ruff"
 	@echo "make types        mypy"
 	@echo "make bench        the benchmarks; pass options in ARGS"
+	@echo "make model        every interleaving of a few callers; see docs/proof.md"
+	@echo "make chaos        a site under load while everything fails"
+	@echo "make soak         memory and keys over hours of usual lifetimes"
+	@echo "make audit        known vulnerabilities of the dependencies; needs the internet"
 	@echo "make clean        remove the environment and what was made"
 
-demo: $(STAMPS)/base
+demo: $(STAMPS)/records $(STAMPS)/rest
 	PORT=$(PORT) scripts/demo.sh threads
 
-demo-celery: $(STAMPS)/redis
+demo-celery: $(STAMPS)/records $(STAMPS)/rest $(STAMPS)/redis
 	PORT=$(PORT) scripts/demo.sh celery
 
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest $(ARGS)
+
+test-sodar:
+	PYTHON="$(PYTHON)" scripts/sodar_core.sh $(ARGS)
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
@@ -38,12 +46,19 @@ types: $(STAMPS)/lint
 bench: $(STAMPS)/bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
-clean:
-	rm -rf $(VENV) build dist var
+model chaos soak: $(STAMPS)/test
+	$(BIN)/python -m proof $@ $(ARGS)
 
-# One stamp an extra ("base" for none), out of date when pyproject.toml is newer.
+audit: $(STAMPS)/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/pip-audit --skip-editable
+
+clean:
+	rm -rf $(VENV) .venv-sodar build dist var
+
+# One stamp an extra, out of date when pyproject.toml is newer.
 $(STAMPS)/%: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(if $(filter base,$*),,[$*])'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@mkdir -p $(STAMPS) && touch $@
 
 $(BIN)/python:

@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 export CACHEBACK_DEMO=$1
 export PYTHONUNBUFFERED=1
-port=${PORT:-8000}
+export PORT=${PORT:-8000}
+port=$PORT
 python=.venv/bin/python
 children=()
 
@@ -82,6 +83,7 @@ if [ "$CACHEBACK_DEMO" = celery ]; then
 fi
 "$python" manage.py migrate --verbosity 0
 "$python" manage.py fill_shelf
+"$python" manage.py add_demo_staff >/dev/null
 if [ "$CACHEBACK_DEMO" = celery ]; then
     start_worker
 fi
@@ -94,7 +96,11 @@ cat <<TEXT
   files is read from disk. Look at
     * a report's first load, which takes its time, and its second, which is instant;
     * the age beside every value, and whether it was fresh, stale or just fetched;
-    * Invalidate: the old value is served at once while a background task makes the new one.
+    * Invalidate: the old value is served at once while a background task makes the new one;
+    * http://127.0.0.1:$port/catalogue/, which asks the site's own API and queries what it kept;
+    * http://127.0.0.1:$port/inventory/, what the project cache has of each, with a REST API.
+
+  The staff panel: http://127.0.0.1:$port/cacheback/ (user staff, password staff)
 TEXT
 if [ "$CACHEBACK_DEMO" = celery ]; then
     cat <<TEXT

@@ -93,7 +93,14 @@ dynalite_() {
     echo "dynalite is installed"
 }
 
-for service in redis memcached_ postgres mariadb rabbitmq dynalite_; do
+chromium_() {
+    # Programs, too: the tests look at the panel in a browser.
+    install chromium chromium
+    install chromedriver chromium-driver
+    echo "chromium is installed"
+}
+
+for service in redis memcached_ postgres mariadb rabbitmq dynalite_ chromium_; do
     fresh=
     "$service"
 done
