@@ -16,6 +16,7 @@ from .entry import Entry
 from .flow import Flow, Io, Step
 from .outages import log
 from .slot import Slot
+from .tallies import DISPATCHED, tallies
 
 if TYPE_CHECKING:
     from cacheback_app.queues import BaseQueue, RefreshCall
@@ -56,6 +57,7 @@ def hand_over(slot: Slot, claim: Claim, entry: Entry | None, ttl: float) -> Flow
     except QueueError as exc:
         report_unsent(slot, queue.name, exc)
         raise
+    tallies.of(slot.path).add(DISPATCHED)
     if signals.refresh_dispatched.receivers:
         signals.refresh_dispatched.send_robust(
             type(slot.job), job=slot.path, key=slot.key, queue=queue.name

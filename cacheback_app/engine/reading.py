@@ -115,9 +115,13 @@ def report_read(slot: Slot, status: int, fetched_at: float | None = None) -> Non
     :param fetched_at: of the entry whose value is served; None for one that was just fetched,
         and when there is none.
     """
-    tallies.of(slot.path).add(status)
-    if status == STALE and fetched_at is not None and signals.stale_served.receivers:
-        _signal(signals.stale_served, slot, age=max(0.0, time.time() - fetched_at))
+    tally = tallies.of(slot.path)
+    tally.add(status)
+    if status == STALE and fetched_at is not None:
+        age = max(0.0, time.time() - fetched_at)
+        tally.served(age, slot.key)
+        if signals.stale_served.receivers:
+            _signal(signals.stale_served, slot, age=age)
     signal_read(slot, status, fetched_at)
 
 

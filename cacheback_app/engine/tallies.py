@@ -1,6 +1,6 @@
-"""How often jobs are read: the one statistic that is taken on every hit.
+"""How often jobs are read, and what their stale reads bring: what is counted on a request's path.
 
-A hit takes a few microseconds, and sending a Django signal takes one. So reads are counted with
+A hit takes a few microseconds, and sending a Django signal takes one. So this is counted with
 ``itertools.count``: in CPython, with its global lock, ``next()`` on it cannot be interrupted, so
 that nothing is lost between threads, for some 40 ns. (A build without that lock may lose a few.)
 """
@@ -11,8 +11,9 @@ import os
 import threading
 from collections.abc import Callable
 from itertools import count
+from typing import NamedTuple
 
-from .status import HIT
+from .status import HIT, MISS, STALE
 
 MAX_NAMES = 2000
 """Jobs that are counted under their own names. Sites have hundreds; classes that are made
@@ -22,10 +23,25 @@ OTHER = "(other)"
 """The name of all jobs beyond :data:`MAX_NAMES`."""
 
 
-class Tally:
-    """The reads of one job by status, and the counter of its hits while somebody collects it."""
+DISPATCHED = 3
+"""Counted like a status: a refresh was handed to the queue."""
 
-    __slots__ = ("_counters", "_taken", "live")
+
+class Counted(NamedTuple):
+    """What happened to a job since the last time."""
+
+    misses: int = 0
+    hits: int = 0
+    stale: int = 0
+    dispatched: int = 0
+    oldest: tuple[float, str] | None = None
+    """Age in seconds and key of the oldest value that was served stale."""
+
+
+class Tally:
+    """What is counted of one job, and the counter of its hits while somebody collects it."""
+
+    __slots__ = ("_counters", "_lock", "_oldest", "_taken", "live")
 
     live: count[int] | None
     """None until the next hit, which then calls :meth:`wake`."""
@@ -35,8 +51,10 @@ class Tally:
 
     def renew(self) -> None:
         """Begin anew."""
-        self._counters = (count(), count(), count())
-        self._taken = [0, 0, 0]
+        self._counters = {what: count() for what in (MISS, HIT, STALE, DISPATCHED)}
+        self._taken = dict.fromkeys(self._counters, 0)
+        self._lock = threading.Lock()
+        self._oldest: tuple[float, str] | None = None
         self.live = None
 
     def wake(self, args: tuple[object, ...] = ()) -> count[int]:
@@ -45,20 +63,28 @@ class Tally:
         tallies.on_wake()
         return counter
 
-    def add(self, status: int) -> None:
-        """Count one read."""
-        next(self._counters[status])
+    def add(self, what: int) -> None:
+        """Count one read by its status, or one :data:`DISPATCHED`."""
+        next(self._counters[what])
         if self.live is None:
             self.wake()
 
-    def take(self) -> tuple[int, int, int]:
-        """Return how many reads there were since the last time, by status. For one thread."""
-        new = []
-        for status, counter in enumerate(self._counters):
+    def served(self, age: float, key: str) -> None:
+        """Remember a value that was served stale if none was older."""
+        if self._oldest is None or age > self._oldest[0]:  # most are not, and cost no lock
+            with self._lock:
+                self._oldest = max((age, key), self._oldest or (age, key))
+
+    def take(self) -> Counted:
+        """Return what happened since the last time. For one thread."""
+        new = {}
+        for what, counter in self._counters.items():
             now = next(counter)
-            new.append(now - self._taken[status])
-            self._taken[status] = now + 1  # this look counted as well
-        return new[0], new[1], new[2]
+            new[what] = now - self._taken[what]
+            self._taken[what] = now + 1  # this look counted as well
+        with self._lock:
+            oldest, self._oldest = self._oldest, None
+        return Counted(new[MISS], new[HIT], new[STALE], new[DISPATCHED], oldest)
 
 
 class Tallies:
@@ -74,8 +100,8 @@ class Tallies:
         """Return the tally of the job at ``path``."""
         return self._known.get(path) or self._make(path)
 
-    def take(self) -> dict[str, tuple[int, int, int]]:
-        """Return the reads since the last time, of jobs that had any."""
+    def take(self) -> dict[str, Counted]:
+        """Return what happened since the last time, of jobs to which anything did."""
         with self._lock:
             taken = {path: tally.take() for path, tally in self._known.items()}
         return {path: new for path, new in taken.items() if any(new)}

@@ -15,7 +15,7 @@ from cacheback_app import signals
 from cacheback_app.conf import conf
 from cacheback_app.engine.tallies import tallies
 
-from .amounts import Batch, Failed, Served, duration, merged
+from .amounts import Batch, Failed, duration, merged
 
 KEPT = 60
 """Minutes that are kept one by one; what is older is in the totals only."""
@@ -53,11 +53,10 @@ class Collector:
         self,
         job: str,
         amounts: Mapping[str, float],
-        oldest: Served | None = None,
         failure: Failed | None = None,
     ) -> None:
         """Add what just happened to ``job``."""
-        self._count(job, amounts, oldest, failure)
+        self._count(job, amounts, None, failure)
         self.on_change()
 
     def take(self) -> dict[int, Batch]:
@@ -91,9 +90,10 @@ class Collector:
             return merged([self._taken, *self._new.values()])
 
     def _count_reads(self) -> None:
-        for job, (misses, hits, stale) in tallies.take().items():
-            reads = {"hits": hits, "stale": stale, "misses": misses}
-            self._count(job, {name: number for name, number in reads.items() if number})
+        for job, counted in tallies.take().items():
+            numbers = counted._asdict()
+            oldest = numbers.pop("oldest")
+            self._count(job, {name: number for name, number in numbers.items() if number}, oldest)
 
     def _count(self, job: str, *what: Any) -> None:
         minute = this_minute() if conf.stats else LATE
@@ -123,15 +123,6 @@ def _bound(collector: Collector, receiver: Callable[..., None]) -> Callable[...,
         receiver(collector, job, **details)
 
     return receive
-
-
-def _stale_served(collector: Collector, job: str, key: str, age: float, **_: Any) -> None:
-    # The read itself is in the tallies.
-    collector.count(job, {}, oldest=(age, key))
-
-
-def _dispatched(collector: Collector, job: str, **_: Any) -> None:
-    collector.count(job, {"dispatched": 1})
 
 
 def _dispatch_failed(collector: Collector, job: str, **_: Any) -> None:
@@ -164,8 +155,6 @@ def _failed(
 _observed = duration  # a name that the signals' own "duration" does not hide
 
 _RECEIVERS: dict[Signal, Callable[..., None]] = {
-    signals.stale_served: _stale_served,
-    signals.refresh_dispatched: _dispatched,
     signals.dispatch_failed: _dispatch_failed,
     signals.refresh_dropped: _dropped,
     signals.refresh_skipped: _skipped,

@@ -12,7 +12,7 @@ from django.core.cache import caches
 
 from cacheback_app import FunctionJob, Job, cacheback, stats
 from cacheback_app.engine import tallies as tallies_module
-from cacheback_app.engine.tallies import OTHER, Tallies
+from cacheback_app.engine.tallies import OTHER, Counted, Tallies
 from cacheback_app.exceptions import QueueError
 from cacheback_app.stats import amounts, sharing
 from cacheback_app.stats.collecting import LATE, collector, this_minute
@@ -361,7 +361,8 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(10):
         tallies.of(f"job{n}").add(Job.HIT)
         batch.count(f"job{n}", {"hits": 1})
-    assert tallies.take() == {**{f"job{n}": (0, 1, 0) for n in range(3)}, OTHER: (0, 7, 0)}
+    hits = {**{f"job{n}": 1 for n in range(3)}, OTHER: 7}
+    assert tallies.take() == {job: Counted(hits=number) for job, number in hits.items()}
     assert {job: a["hits"] for job, a in batch.jobs.items()} == {
         **{f"job{n}": 1 for n in range(3)},
         OTHER: 7,
