@@ -158,23 +158,16 @@ def _reread(place: Place) -> Flow[str | None]:
 
 
 def _lead(place: Place, flight: Flight, text: str | None, is_down: bool) -> Flow[Any]:
-    landing: tuple[Landing, Any] = (Landing.RETRY, None)
     flight.lapses_at = time.monotonic() + place.container.timeout
-    try:
+    with flights.leading(place, flight) as bring:
         claim = None if is_down else (yield from _claim(place, flight, text))
         if claim is None or isinstance(claim, Claim):
             value, is_current = yield from _generate(place, flight, claim)
         else:
             value, is_current = claim.value, True
         if is_current:
-            landing = (Landing.VALUE, value)
+            bring(value)
         return value
-    except Exception as exc:
-        landing = (Landing.ERROR, exc)
-        raise
-    finally:
-        flights.leave(place, flight)
-        flight.land(*landing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,14 +92,8 @@ def _fetch_many(slots: Iterable[Slot], is_down: bool) -> Flow[dict[str, Answer]]
         answers |= yield from _fetch(led)
     finally:
         for slot, flight in flown:
-            _land(slot, flight, Landing.RETRY)
+            flights.land(slot.flight_key, flight, Landing.RETRY)
     return answers
-
-
-def _land(slot: Slot, flight: Flight, landing: Landing, cargo: Any = None) -> None:
-    # Who comes from now on must not be given what was fetched for those before.
-    flights.leave(slot.flight_key, flight)
-    flight.land(landing, cargo)
 
 
 def _is_fetched_here(slot: Slot) -> bool:
@@ -153,7 +147,7 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
         for item in led:
             yield from failed(item.slot, item.errand, exc, time.perf_counter() - clock)
             report_read(item.slot, MISS)
-            _land(item.slot, item.flight, Landing.ERROR, exc)
+            flights.land(item.slot.flight_key, item.flight, Landing.ERROR, exc)
         raise
     except BaseException as exc:
         if not isinstance(exc, GeneratorExit):
@@ -166,7 +160,8 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
     for item, value in zip(led, values, strict=True):
         stored = yield from store(item.slot, item.errand, value, began, duration)
         is_shared = stored is not Stored.OVERTAKEN
-        _land(item.slot, item.flight, Landing.VALUE if is_shared else Landing.RETRY, value)
+        landing = Landing.VALUE if is_shared else Landing.RETRY
+        flights.land(item.slot.flight_key, item.flight, landing, value)
         report_success(item.slot, item.errand, duration, stored)
         report_read(item.slot, MISS)
     return {

@@ -20,7 +20,7 @@ from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
 from . import backing
 from .claims import Claim, State, claim_key, error_key
 from .entry import Entry, unpack
-from .flights import Flight, Landing, flights
+from .flights import Flight, flights
 from .flow import Fetch, Flow, StopIterationRaised
 from .near import near
 from .outages import log
@@ -106,19 +106,11 @@ def told(slot: Slot, errand: Errand, calls: int = 1) -> Iterator[None]:
 
 def landed(slot: Slot, flight: Flight, flow: Flow[T]) -> Flow[T]:
     """Run ``flow`` and tell what it brings to those who wait for ``flight``."""
-    landing: tuple[Landing, Any] = (Landing.RETRY, None)
-    try:
+    with flights.leading(slot.flight_key, flight) as bring:
         result = yield from flow
         if isinstance(result, Fetched) and result.stored is not Stored.OVERTAKEN:
-            landing = (Landing.VALUE, result.value)
+            bring(result.value)
         return result
-    except Exception as exc:
-        landing = (Landing.ERROR, exc)
-        raise
-    finally:
-        # First the one, so that nobody who comes later is given what was fetched before.
-        flights.leave(slot.flight_key, flight)
-        flight.land(*landing)
 
 
 def report_success(slot: Slot, errand: Errand, duration: float, stored: Stored) -> None:

@@ -13,7 +13,7 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from enum import Enum, auto
 from typing import Any
 
@@ -190,6 +190,32 @@ class Flights:
         """As :meth:`leave`, for whatever flight there is: what it brings will be out of date."""
         with self._lock:
             self._flights.pop(key, None)
+
+    def land(self, key: Hashable, flight: Flight, landing: Landing, cargo: Any = None) -> None:
+        """End the flight for those who wait for it, and for nobody who comes after them."""
+        self.leave(key, flight)
+        flight.land(landing, cargo)
+
+    @contextlib.contextmanager
+    def leading(self, key: Hashable, flight: Flight) -> Iterator[Callable[[Any], None]]:
+        """Land ``flight`` when the block ends, however it does.
+
+        Who waits gets the value that the block handed to the function it is given, or the
+        exception that left it; without either each looks again for itself.
+        """
+        landing, cargo = Landing.RETRY, None
+
+        def bring(value: Any) -> None:
+            nonlocal landing, cargo
+            landing, cargo = Landing.VALUE, value
+
+        try:
+            yield bring
+        except Exception as exc:
+            landing, cargo = Landing.ERROR, exc
+            raise
+        finally:
+            self.land(key, flight, landing, cargo)
 
     def __len__(self) -> int:
         return len(self._flights)

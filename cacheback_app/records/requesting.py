@@ -153,8 +153,7 @@ def read(asked: Asked[M]) -> Flow[Read[M]]:
 
 
 def _lead(asked: Asked[M], place: Hashable, flight: Flight) -> Flow[Read[M]]:
-    landing: tuple[Landing, Any] = (Landing.RETRY, None)
-    try:
+    with flights.leading(place, flight) as bring:
         # Somebody may have landed between our look and our flight.
         known = yield Io(asked.look)
         if known is not None and known.is_fresh:
@@ -163,14 +162,8 @@ def _lead(asked: Asked[M], place: Hashable, flight: Flight) -> Flow[Read[M]]:
             found = yield from _ask(asked, known)
         # After a failure each has to hear of it, and finds at once that the server has failed.
         if found.told.source is not Source.STALE:
-            landing = (Landing.VALUE, found)
+            bring(found)
         return found
-    except Exception as exc:
-        landing = (Landing.ERROR, exc)
-        raise
-    finally:
-        flights.leave(place, flight)
-        flight.land(*landing)
 
 
 def _ask(asked: Asked[M], known: Answer[M] | None) -> Flow[Read[M]]:

@@ -3,6 +3,8 @@
 import os
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -53,6 +55,30 @@ def test_the_first_landing_counts() -> None:
     flight.land(Landing.ERROR, ValueError())
     assert flight.answer() == (Landing.VALUE, 1)
     assert flight.wait(0) is True
+
+
+def test_leading() -> None:
+    """How the leader's block ends is what the others hear, and nobody comes later (J3)."""
+    flights = Flights()
+
+    def flown(lead: Callable[[Callable[[Any], None]], object]) -> tuple[Landing, Any]:
+        flight, _ = flights.join("k")
+        flight.add_callback(lambda: left.append(len(flights)))
+        with suppress(ZeroDivisionError, KeyboardInterrupt), flights.leading("k", flight) as bring:
+            lead(bring)
+        return flight.answer()
+
+    def fail(_: object) -> None:
+        raise error
+
+    left: list[int] = []
+    error: BaseException = ZeroDivisionError()
+    assert flown(lambda bring: bring(None)) == (Landing.VALUE, None)
+    assert flown(lambda bring: None) == (Landing.RETRY, None)
+    assert flown(fail) == (Landing.ERROR, error)
+    error = KeyboardInterrupt()
+    assert flown(fail) == (Landing.RETRY, None)
+    assert left == [0] * 4, "who comes while the others are told would be given what is old"
 
 
 def test_copies() -> None:
