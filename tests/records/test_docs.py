@@ -41,6 +41,8 @@ def test_the_client_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the page shows does what it says."""
+    """What the page shows does what it says, and it leaves the two records that it has added."""
     monkeypatch.chdir(tmp_path)
-    close(run(blocks()[1:3])["cache"])
+    cache = run(blocks()[1:3])["cache"]
+    assert [(one.id, one.name) for one in cache.load_cache()] == [(1, "write"), (2, "rest")]
+    close(cache)

@@ -67,7 +67,9 @@ def test_one_unique_constraint_is_left(database: str) -> None:
 @pytest.mark.django_db
 def test_models_and_migrations_agree() -> None:
     """``makemigrations --check`` finds nothing to do, and the project model's setting is there."""
-    call_command("makemigrations", "sodarcache", check=True, dry_run=True, stdout=io.StringIO())
+    told = io.StringIO()
+    call_command("makemigrations", "sodarcache", check=True, dry_run=True, stdout=told)
+    assert told.getvalue() == "No changes detected in app 'sodarcache'\n"
 
 
 def test_the_original_is_replaced(database: str) -> None:
