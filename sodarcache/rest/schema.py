@@ -53,6 +53,9 @@ WRITE_HEADERS = [
 SET_HEADERS = [*WRITE_HEADERS, *_STATE]
 
 
+NOT_MODIFIED = OpenApiResponse(description="The client has it.")
+
+
 def described(
     operation_id: str, success: dict[int, Any], *errors: int, **options: Any
 ) -> Callable[[F], F]:
@@ -67,3 +70,9 @@ def described(
     return extend_schema(
         operation_id=operation_id, responses={**success, **failures}, tags=["cache"], **options
     )
+
+
+def described_read(operation_id: str, found: Any) -> Callable[[F], F]:
+    """As :func:`described`, for a read of one item that answers with a ``found``."""
+    success = {200: found, 304: NOT_MODIFIED}
+    return described(operation_id, success, 400, 412, parameters=READ_HEADERS)

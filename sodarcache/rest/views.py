@@ -40,22 +40,19 @@ from .serializers import (
 )
 
 _OK = {"detail": "ok"}
-_NOT_MODIFIED = OpenApiResponse(description="The client has it.")
 
 
-class CacheItemDateRetrieveAPIView(SodarcacheAPIView):
-    """When an item was last set, in seconds since the epoch. Its data is not read."""
+class _ReadAPIView(SodarcacheAPIView):
+    """A view that changes nothing."""
 
     permission_required = GET_PERMISSION
     http_method_names = ["get", "head", "options"]
 
-    @schema.described(
-        "sodarcache_retrieve_date",
-        {200: UpdateTimeSerializer, 304: _NOT_MODIFIED},
-        400,
-        412,
-        parameters=schema.READ_HEADERS,
-    )
+
+class CacheItemDateRetrieveAPIView(_ReadAPIView):
+    """When an item was last set, in seconds since the epoch. Its data is not read."""
+
+    @schema.described_read("sodarcache_retrieve_date", UpdateTimeSerializer)
     def get(
         self, request: Request, project: uuid.UUID, app_name: str, item_name: str
     ) -> HttpResponseBase:
@@ -66,19 +63,10 @@ class CacheItemDateRetrieveAPIView(SodarcacheAPIView):
         )
 
 
-class CacheItemRetrieveAPIView(SodarcacheAPIView):
+class CacheItemRetrieveAPIView(_ReadAPIView):
     """An item with its data. For a client that has the newest one already the data is not read."""
 
-    permission_required = GET_PERMISSION
-    http_method_names = ["get", "head", "options"]
-
-    @schema.described(
-        "sodarcache_retrieve",
-        {200: CacheItemSerializer, 304: _NOT_MODIFIED},
-        400,
-        412,
-        parameters=schema.READ_HEADERS,
-    )
+    @schema.described_read("sodarcache_retrieve", CacheItemSerializer)
     def get(
         self, request: Request, project: uuid.UUID, app_name: str, item_name: str
     ) -> HttpResponseBase:
@@ -173,11 +161,9 @@ class CacheItemSetBulkAPIView(SodarcacheAPIView):
         return Response(_OK)
 
 
-class CacheItemListAPIView(SodarcacheAPIView, ListAPIView[JSONCacheItem]):
+class CacheItemListAPIView(_ReadAPIView, ListAPIView[JSONCacheItem]):
     """The project's items by app and name, without their data, in pages."""
 
-    permission_required = GET_PERMISSION
-    http_method_names = ["get", "head", "options"]
     serializer_class = CacheItemSummarySerializer
     pagination_class = ItemPagination
     filter_backends = []
@@ -194,7 +180,7 @@ class CacheItemListAPIView(SodarcacheAPIView, ListAPIView[JSONCacheItem]):
 
     @schema.described(
         "sodarcache_list",
-        {200: CacheItemSummarySerializer(many=True), 304: _NOT_MODIFIED},
+        {200: CacheItemSummarySerializer(many=True), 304: schema.NOT_MODIFIED},
         400,
         parameters=[
             OpenApiParameter("app_name", OpenApiTypes.STR, description="Only this app's items"),
