@@ -1,7 +1,8 @@
 """Changes inside of a transaction take effect at once, and again after the commit."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import connection, transaction
 from cacheback_app import Job, delete_tags, invalidate_tags
 from cacheback_app.engine import transactions
 from tests.addresses import Site
-from tests.jobs.support import CaptureQueue, Source, TaggedSource, path_of
+from tests.jobs.support import CaptureQueue, Source, TaggedSource, captured, path_of
 from tests.services import Processes
 
 
@@ -24,117 +25,114 @@ def cached() -> TaggedSource:
     return job
 
 
-def scenarios() -> dict[str, Any]:
-    """Return what happens in each of several transactions: what a test asserts, from within
-    any process and over any database."""
-    from tests.jobs.support import captured
+def sent() -> int:
+    """Return how many refreshes were dispatched since this was asked last."""
+    queue = captured()
+    count = len(queue.sent)
+    queue.sent.clear()
+    return count
 
-    queue, told = captured(), {}
 
-    def sent() -> int:
-        count = len(queue.sent)
-        queue.sent.clear()
-        return count
+def clean() -> TaggedSource:
+    """Return a job with a fresh value, of which nothing is on its way."""
+    job = cached()
+    job.delete("x")
+    job.set("x", data="old")
+    sent()
+    return job
 
-    def clean() -> TaggedSource:
-        job = cached()
-        job.delete("x")
-        job.set("x", data="old")
-        sent()
-        return job
 
+def invalidate_and_roll_back(job: Job) -> None:
+    with contextlib.suppress(Oops), transaction.atomic():
+        job.invalidate("x")
+        raise Oops
+
+
+def of_values() -> Iterator[tuple[str, Any]]:
+    """Yield what is to be told of changes of one value."""
     job = clean()
     with transaction.atomic():
         job.invalidate("x")
-        told["invalidate, within"] = (job.explain("x").status, sent())
-    told["invalidate, after"] = (job.explain("x").status, sent())
+        yield "invalidate, within", [job.explain("x").status, sent()]
+    yield "invalidate, after", [job.explain("x").status, sent()]
 
     job = clean()
     with transaction.atomic():
         job.invalidate("x")
         job.set("x", data="read before the commit")
-    told["again after the commit"] = (job.explain("x").status, sent())
+    yield "again after the commit", [job.explain("x").status, sent()]
 
     job = clean()
     with transaction.atomic():
         job.delete("x")
-        told["delete, within"] = job.raw_get("x") is None
+        yield "delete, within", job.raw_get("x") is None
         job.set("x", data="read before the commit")
-    told["delete, after"] = (job.raw_get("x") is None, sent())
+    yield "delete, after", [job.raw_get("x") is None, sent()]
 
     job = clean()
-    try:
-        with transaction.atomic():
-            job.invalidate("x")
-            raise Oops
-    except Oops:
-        pass
-    told["rollback"] = (job.explain("x").status, sent())
+    invalidate_and_roll_back(job)
+    yield "rollback", [job.explain("x").status, sent()]
 
     job = clean()
     with transaction.atomic():
         for _ in range(10):
             job.invalidate("x")
-    told["coalesced"] = sent()
-
-    job = clean()
-    with transaction.atomic():
-        with transaction.atomic():
-            job.invalidate("x")
-        told["savepoint, within"] = sent()
-    told["savepoint, after"] = sent()
-
-    job = clean()
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                job.invalidate("x")
-                raise Oops
-        except Oops:
-            pass
-    told["savepoint rolled back"] = sent()
-
-    job = clean()
-    with transaction.atomic():
-        job.invalidate("x")
-        try:
-            with transaction.atomic():
-                job.invalidate("x")
-                raise Oops
-        except Oops:
-            pass
-    told["outer kept"] = sent()
-
-    job = clean()
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                job.invalidate("x")
-                raise Oops
-        except Oops:
-            pass
-        job.invalidate("x")
-    told["again after a savepoint"] = sent()
-
-    job = clean()
-    with transaction.atomic():
-        invalidate_tags("all")
-        job.set("x", data="read before the commit")
-    told["tags"] = (job.explain("x").status, sent())
-
-    job = clean()
-    with transaction.atomic():
-        delete_tags("all")
-        told["tags deleted, within"] = job.raw_get("x") is None
-        job.set("x", data="read before the commit")
-    told["tags deleted"] = job.raw_get("x") is None
+    yield "coalesced", sent()
 
     job = clean()
     with transaction.atomic():
         job.delete("missing")
         job.invalidate("missing")
-    told["nothing cached"] = sent()
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in told.items()}
+    yield "nothing cached", sent()
+
+
+def of_savepoints() -> Iterator[tuple[str, Any]]:
+    """Yield what is to be told of transactions within a transaction."""
+    job = clean()
+    with transaction.atomic():
+        with transaction.atomic():
+            job.invalidate("x")
+        yield "savepoint, within", sent()
+    yield "savepoint, after", sent()
+
+    job = clean()
+    with transaction.atomic():
+        invalidate_and_roll_back(job)
+    yield "savepoint rolled back", sent()
+
+    job = clean()
+    with transaction.atomic():
+        job.invalidate("x")
+        invalidate_and_roll_back(job)
+    yield "outer kept", sent()
+
+    job = clean()
+    with transaction.atomic():
+        invalidate_and_roll_back(job)
+        job.invalidate("x")
+    yield "again after a savepoint", sent()
+
+
+def of_tags() -> Iterator[tuple[str, Any]]:
+    """Yield what is to be told of changes of all that has a tag."""
+    job = clean()
+    with transaction.atomic():
+        invalidate_tags("all")
+        job.set("x", data="read before the commit")
+    yield "tags", [job.explain("x").status, sent()]
+
+    job = clean()
+    with transaction.atomic():
+        delete_tags("all")
+        yield "tags deleted, within", job.raw_get("x") is None
+        job.set("x", data="read before the commit")
+    yield "tags deleted", job.raw_get("x") is None
+
+
+def scenarios() -> dict[str, Any]:
+    """Return what happens in each of several transactions: what a test asserts, from within
+    any process and over any database."""
+    return dict(chain(of_values(), of_savepoints(), of_tags()))
 
 
 EXPECTED = {

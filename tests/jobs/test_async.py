@@ -51,6 +51,14 @@ class Doors:
         self.begun, self.open = threading.Event(), threading.Event()
 
 
+def gated(job: Source) -> Doors | Gate:
+    """Return what holds the fetches of ``job`` up."""
+    if not isinstance(job, AsyncSource):
+        return Gate(job)
+    doors = job.at.gate = Doors()  # type: ignore[attr-defined]
+    return doors
+
+
 def waiters(job: Job, *args: Any) -> int:
     flight = flights._flights.get(slot_of(job, *args).flight_key)
     return flight.waiters if flight else -1
@@ -110,11 +118,7 @@ def test_an_async_fetch_is_refreshed_by_a_worker(capture: CaptureQueue) -> None:
 def test_async_callers_wait_for_a_sync_one(kind: type[Source], alias: str) -> None:
     """Async callers join the fetch of a thread (J18, J3)."""
     job = kind().using(cache_alias=alias)
-    doors = Doors()
-    if kind is AsyncSource:
-        job.at.gate = doors  # type: ignore[attr-defined]
-    else:
-        doors = Gate(job)  # type: ignore[assignment]
+    doors = gated(job)
     leader = Background(lambda: job.get("x"))
     assert doors.begun.wait(10)
 
@@ -132,11 +136,7 @@ def test_async_callers_wait_for_a_sync_one(kind: type[Source], alias: str) -> No
 def test_sync_callers_wait_for_an_async_one(kind: type[Source], alias: str) -> None:
     """Threads join the fetch of an event loop (J18, J3)."""
     job = kind().using(cache_alias=alias)
-    doors = Doors()
-    if kind is AsyncSource:
-        job.at.gate = doors  # type: ignore[attr-defined]
-    else:
-        doors = Gate(job)  # type: ignore[assignment]
+    doors = gated(job)
     leader = Background(lambda: asyncio.run(job.aget("x")))
     assert doors.begun.wait(10)
     crowd = Background(lambda: in_threads(10, lambda _: job.get("x")))
@@ -270,11 +270,7 @@ def test_a_cancelled_leader_is_replaced(kind: type[Source], alias: str) -> None:
     """When the task that fetches is cancelled, another that waits takes over at once, and no
     claim is left behind (J18, J8)."""
     job = kind().using(cache_alias=alias)
-    doors = Doors()
-    if kind is AsyncSource:
-        job.at.gate = doors  # type: ignore[attr-defined]
-    else:
-        doors = Gate(job)  # type: ignore[assignment]
+    doors = gated(job)
 
     async def main() -> Any:
         leader = asyncio.create_task(job.aget("x"))

@@ -224,9 +224,8 @@ def test_a_fetch_whose_claim_lapsed_does_not_overwrite_a_later_one(alias: str) -
     assert job.raw_get(NAME)[1] == "new"  # type: ignore[index]
 
 
-def test_a_slow_fetch_does_not_release_the_claim_of_its_successor(alias: str) -> None:
-    """Only the owner of a claim releases it (J8)."""
-    job = Source().using(cache_alias=alias)
+def overtaken(job: Source, alias: str) -> tuple[Steps, Steps, str]:
+    """Return a fetch that lost its claim, the one that has the key now, and the latter's claim."""
     key = claim_key(slot_of(job, NAME).key)
     slow = Steps(miss(job))
     slow.run_until(Fetch)
@@ -236,6 +235,14 @@ def test_a_slow_fetch_does_not_release_the_claim_of_its_successor(alias: str) ->
         successor.run_until(Fetch)
     theirs = caches[alias].get(key)
     assert theirs is not None
+    return slow, successor, theirs
+
+
+def test_a_slow_fetch_does_not_release_the_claim_of_its_successor(alias: str) -> None:
+    """Only the owner of a claim releases it (J8)."""
+    job = Source().using(cache_alias=alias)
+    key = claim_key(slot_of(job, NAME).key)
+    slow, successor, theirs = overtaken(job, alias)
     slow.finish()
     assert caches[alias].get(key) == theirs
     successor.finish()
@@ -247,13 +254,7 @@ def test_a_failing_fetch_does_not_release_the_claim_of_its_successor(alias: str)
     job = Source().using(cache_alias=alias)
     key = claim_key(slot_of(job, NAME).key)
     job.at.value = ValueError("no")
-    slow = Steps(miss(job))
-    slow.run_until(Fetch)
-    caches[alias].delete(key)
-    with elsewhere():
-        successor = Steps(miss(job))
-        successor.run_until(Fetch)
-    theirs = caches[alias].get(key)
+    slow, successor, theirs = overtaken(job, alias)
     with pytest.raises(ValueError, match="no"):
         slow.finish()
     assert caches[alias].get(key) == theirs
