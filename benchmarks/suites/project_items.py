@@ -59,9 +59,10 @@ def _rows(database: str, alias: str) -> Iterator[Row]:
             call_command("migrate", database=alias, verbosity=0)
         project = Project.objects.create(title="One")
         yield from _single(database, alias, project)
-        yield from _many(database, alias, project)
+        yield from _deletions(database, alias, project)
+        yield from _bulk_sets(database, project)
         JSONCacheItem.objects.all().delete()
-        yield from _syncs(database, alias)
+        yield from _syncs(database)
         Project.objects.all().delete()
         connections[alias].close()
 
@@ -104,23 +105,9 @@ def _set_plainly(name: str, project: Any) -> None:
     item.save()
 
 
-def _many(database: str, alias: str, project: Any) -> Iterator[Row]:
+def _deletions(database: str, alias: str, project: Any) -> Iterator[Row]:
     from sodarcache.api import SODARCacheAPI
     from sodarcache.models import JSONCacheItem
-    from sodarcache.new_item import NewItem
-
-    def fill() -> None:
-        with override_settings(DEBUG=False):
-            SODARCacheAPI.set_cache_items(
-                NewItem(APP, f"n{n}", TEN_KB, project=project) for n in range(10_000)
-            )
-        reset_queries()
-
-    def time_of(act: Callable[[], object]) -> float:
-        fill()
-        began = time.perf_counter()
-        act()
-        return time.perf_counter() - began
 
     def delete_plainly() -> None:
         found = JSONCacheItem.objects.all()
@@ -128,22 +115,48 @@ def _many(database: str, alias: str, project: Any) -> Iterator[Row]:
             found.count()
             found.delete()
 
+    def delete_barely() -> None:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(f"DELETE FROM {JSONCacheItem._meta.db_table}")
+
     spent: dict[str, tuple[float, float]] = {}
     for name, act in ((FLOOR, delete_plainly), (OURS, SODARCacheAPI.delete_cache)):
-        seconds = time_of(act)
-        fill()
+        seconds = _time_to_empty(project, act)
+        _fill(project)
         spent[name] = seconds, _allocated(act)
     for place, unit, limit in ((0, "s", 0.05), (1, "MB", None)):
         values = {name: round(numbers[place], 3) for name, numbers in spent.items()}
         at_most = values[FLOOR] * limit if limit else 10
         yield plain(f"delete_cache, 10,000 x 10 KB, {unit}, {database}", values, limit=at_most)
-
-    def delete_barely() -> None:
-        with connections[alias].cursor() as cursor:
-            cursor.execute(f"DELETE FROM {JSONCacheItem._meta.db_table}")
-
-    bare = {FLOOR: time_of(delete_barely), OURS: time_of(SODARCacheAPI.delete_cache)}
+    bare = {
+        FLOOR: _time_to_empty(project, delete_barely),
+        OURS: _time_to_empty(project, SODARCacheAPI.delete_cache),
+    }
     yield plain(f"delete_cache, 10,000 x 10 KB / a bare DELETE, {database}", bare, show=duration)
+
+
+def _fill(project: Any) -> None:
+    from sodarcache.api import SODARCacheAPI
+    from sodarcache.new_item import NewItem
+
+    with override_settings(DEBUG=False):
+        SODARCacheAPI.set_cache_items(
+            NewItem(APP, f"n{n}", TEN_KB, project=project) for n in range(10_000)
+        )
+    reset_queries()
+
+
+def _time_to_empty(project: Any, act: Callable[[], object]) -> float:
+    """Return the seconds that ``act`` takes to delete 10,000 items."""
+    _fill(project)
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _bulk_sets(database: str, project: Any) -> Iterator[Row]:
+    from sodarcache.api import SODARCacheAPI
+    from sodarcache.new_item import NewItem
 
     numbers = count()
 
@@ -164,55 +177,76 @@ def _many(database: str, alias: str, project: Any) -> Iterator[Row]:
     SODARCacheAPI.delete_cache()
 
 
-def _syncs(database: str, alias: str) -> Iterator[Row]:
-    from sodarcache.each import each
+def _syncs(database: str) -> Iterator[Row]:
     from sodarcache.models import Project
-    from sodarcache.plugins import ProjectAppPlugin
-    from sodarcache.syncing import Step, Sync
 
-    class Waiting(ProjectAppPlugin):
-        __module__ = "django.contrib.auth.plugins"  # for only those of installed apps are called
-        name = "waiting"
-        calls = count(1)
-
-        def update_cache(self, name: Any = None, project: Any = None, user: Any = None) -> None:
-            next(self.calls)
-            time.sleep(WAIT)
-
-    def sync(workers: int) -> float:
-        began = time.perf_counter()
-        for _ in each(Sync(app="waiting").steps(), Step.run, workers):
-            pass
-        return time.perf_counter() - began
-
-    peaks = {}
-    sizes = (PROJECTS // 2, PROJECTS, 2 * PROJECTS)
-    for wanted in sizes:
-        missing = wanted - Project.objects.count()
-        Project.objects.bulk_create(
-            Project(title=str(n), sodar_uuid=uuid.uuid4()) for n in range(missing)
+    with _waiting_plugin() as called:
+        peaks = _peaks()
+        few, _, many = peaks.values()
+        shown = " / ".join(f"{peak:.2f}" for peak in peaks.values())
+        yield plain(
+            f"synccache, memory for 500 / 1,000 / 2,000 projects ({shown}), MB, {database}",
+            {FLOOR: round(few, 2), OURS: round(many, 2)},
+            limit=round(1.5 * round(few, 2), 2),
         )
-        if not peaks:
-            sync(1)  # imports, caches
-        peaks[wanted] = _allocated(lambda: sync(1))
-    few, _, many = (round(peaks[wanted], 2) for wanted in sizes)
-    shown = " / ".join(f"{peaks[wanted]:.2f}" for wanted in sizes)
-    yield plain(
-        f"synccache, memory for 500 / 1,000 / 2,000 projects ({shown}), MB, {database}",
-        {FLOOR: few, OURS: many},
-        limit=round(1.5 * few, 2),
-    )
-    Project.objects.filter(
-        pk__in=list(Project.objects.values_list("pk", flat=True)[PROJECTS:])
-    ).delete()
-    assert next(Waiting.calls) > sum(sizes), "the plugin was not called for each project"
-    one, four = sync(1), sync(4)
-    del ProjectAppPlugin._plugins["waiting"]
+        Project.objects.filter(
+            pk__in=list(Project.objects.values_list("pk", flat=True)[PROJECTS:])
+        ).delete()
+        assert next(called) > sum(peaks), "the plugin was not called for each project"
+        one, four = _time_of_sync(1), _time_of_sync(4)
     yield plain(
         f"synccache, 1,000 projects that wait 10 ms, --workers 4 / 1, s, {database}",
         {FLOOR: round(one, 2), OURS: round(four, 2)},
         limit=round(one / 3.5, 2),
     )
+
+
+@contextmanager
+def _waiting_plugin() -> Iterator[Iterator[int]]:
+    """Add a plugin that waits for each project, and count its calls."""
+    from sodarcache.plugins import ProjectAppPlugin
+
+    called = count(1)
+
+    class Waiting(ProjectAppPlugin):
+        __module__ = "django.contrib.auth.plugins"  # for only those of installed apps are called
+        name = "waiting"
+
+        def update_cache(self, name: Any = None, project: Any = None, user: Any = None) -> None:
+            next(called)
+            time.sleep(WAIT)
+
+    try:
+        yield called
+    finally:
+        del ProjectAppPlugin._plugins["waiting"]
+
+
+def _peaks() -> dict[int, float]:
+    """Return the MB that a sync takes, by the number of projects."""
+    from sodarcache.models import Project
+
+    peaks: dict[int, float] = {}
+    for wanted in (PROJECTS // 2, PROJECTS, 2 * PROJECTS):
+        missing = wanted - Project.objects.count()
+        Project.objects.bulk_create(
+            Project(title=str(n), sodar_uuid=uuid.uuid4()) for n in range(missing)
+        )
+        if not peaks:
+            _time_of_sync(1)  # imports, caches
+        peaks[wanted] = _allocated(lambda: _time_of_sync(1))
+    return peaks
+
+
+def _time_of_sync(workers: int) -> float:
+    """Return the seconds that the waiting plugin takes for all projects."""
+    from sodarcache.each import each
+    from sodarcache.syncing import Step, Sync
+
+    began = time.perf_counter()
+    for _ in each(Sync(app="waiting").steps(), Step.run, workers):
+        pass
+    return time.perf_counter() - began
 
 
 def _allocated(act: Callable[[], object]) -> float:

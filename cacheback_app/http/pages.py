@@ -136,27 +136,32 @@ def cacheback_page(
     job_of(job)  # raises for what is none
     page = Page(public=public, max_stale=seconds(max_stale), version=version, vary=tuple(vary))
 
-    def decorate(view: Any) -> Any:
-        async def answer_async(request: HttpRequest, *given: Any, **named: Any) -> Any:
-            call = _call(args, request, given, named)
-            served = await aserve(job, *call.args, **call.kwargs)
-            found = page.not_modified(request, served)
-            if found is not None:
-                return found
-            response = await view(request, *given, served=served, **named)
-            return page.describe(request, response, served)
+    return lambda view: wraps(view)(_answering(view, job, args, page))
 
-        def answer(request: HttpRequest, *given: Any, **named: Any) -> Any:
-            call = _call(args, request, given, named)
-            served = serve(job, *call.args, **call.kwargs)
-            found = page.not_modified(request, served)
-            if found is not None:
-                return found
-            return page.describe(request, view(request, *given, served=served, **named), served)
 
-        return wraps(view)(answer_async if iscoroutinefunction(view) else answer)
+def _answering(
+    view: Any, job: Readable, args: Callable[..., Any] | None, page: Page
+) -> Callable[..., Any]:
+    """Return what answers in the place of ``view``: a coroutine function if that is one."""
 
-    return decorate
+    async def answer_async(request: HttpRequest, *given: Any, **named: Any) -> Any:
+        call = _call(args, request, given, named)
+        served = await aserve(job, *call.args, **call.kwargs)
+        found = page.not_modified(request, served)
+        if found is not None:
+            return found
+        response = await view(request, *given, served=served, **named)
+        return page.describe(request, response, served)
+
+    def answer(request: HttpRequest, *given: Any, **named: Any) -> Any:
+        call = _call(args, request, given, named)
+        served = serve(job, *call.args, **call.kwargs)
+        found = page.not_modified(request, served)
+        if found is not None:
+            return found
+        return page.describe(request, view(request, *given, served=served, **named), served)
+
+    return answer_async if iscoroutinefunction(view) else answer
 
 
 def with_freshness(
