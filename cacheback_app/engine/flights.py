@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import pickle
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from enum import Enum, auto
 from typing import Any
+
+from .forks import in_child
 
 
 class Landing(Enum):
@@ -27,7 +28,7 @@ class Landing(Enum):
     """Without an answer for others: each looks again for itself."""
 
 
-class Work:
+class SharedCall:
     """A callable that exactly one of several threads runs, and whose result all of them get."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
@@ -80,7 +81,7 @@ class Flight:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._callbacks: list[Callable[[], object]] = []
-        self._work: Work | None = None
+        self._work: SharedCall | None = None
         self._landing: Landing | None = None
         self._cargo: Any = None
         self.waiters = 0
@@ -134,7 +135,7 @@ class Flight:
         with self._changed, contextlib.suppress(ValueError):
             self._callbacks.remove(callback)
 
-    def offer(self, work: Work) -> None:
+    def offer(self, work: SharedCall) -> None:
         """Let a thread that waits for this flight do ``work``."""
         with self._changed:
             self._work = work
@@ -163,7 +164,7 @@ class Flights:
     def __init__(self) -> None:
         self.reset()
         # The leaders of a parent's flights do not exist in its forked children.
-        os.register_at_fork(after_in_child=self.reset)
+        in_child(self.reset)
 
     def reset(self) -> None:
         """Forget all flights."""

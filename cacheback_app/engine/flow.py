@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 
-from .flights import Flight, Work
+from .flights import Flight, SharedCall
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
@@ -94,7 +94,7 @@ class Fetch(Step):
         # Sync code runs in the thread that Django keeps for it (database connections live
         # there). That thread may be busy with code that itself waits for one of these flights,
         # so the work is on offer to whoever waits for them in a thread.
-        work = Work(self.run)
+        work = SharedCall(self.run)
         for flight in self.flights:
             flight.offer(work)
         loop, done = asyncio.get_running_loop(), asyncio.Event()

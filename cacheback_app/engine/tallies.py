@@ -7,12 +7,12 @@ that nothing is lost between threads, for some 40 ns. (A build without that lock
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from itertools import count
 from typing import NamedTuple
 
+from .forks import in_child
 from .status import HIT, MISS, STALE
 
 MAX_NAMES = 2000
@@ -94,7 +94,7 @@ class Tallies:
         self._lock = threading.Lock()
         self._known: dict[str, Tally] = {}
         self.on_wake: Callable[[], None] = _nobody_collects
-        os.register_at_fork(after_in_child=self._after_fork)
+        in_child(self._after_fork)
 
     def of(self, path: str) -> Tally:
         """Return the tally of the job at ``path``."""

@@ -8,7 +8,6 @@ and after a failure, they wait for the outcome, but never longer than :data:`PAT
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 
 from django.db import close_old_connections
 
+from cacheback_app.engine.forks import in_child
 from cacheback_app.exceptions import QueueError
 
 from .base import BaseQueue
@@ -59,7 +59,7 @@ class Handoff:
             threads=1, backlog=1000, drain_timeout=2.0, name="cacheback-publish"
         )
         self.reset()
-        os.register_at_fork(after_in_child=self.reset)
+        in_child(self.reset)
 
     def reset(self) -> None:
         """Forget what is known of the broker."""

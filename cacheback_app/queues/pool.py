@@ -8,11 +8,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable
+
+from cacheback_app.engine.forks import in_child
 
 logger = logging.getLogger("cacheback")
 
@@ -33,7 +34,7 @@ class BoundedPool:
         self.drain_timeout = drain_timeout
         self.dropped = 0
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        in_child(self._reset)
         # Before concurrent.futures closes shop, which fetches may use (async ones do), and which
         # it does before atexit's turn.
         getattr(threading, "_register_atexit", atexit.register)(self._drain_at_exit)

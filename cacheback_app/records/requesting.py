@@ -15,8 +15,8 @@ import httpx
 
 from cacheback_app.engine.flights import Flight, Landing, flights
 from cacheback_app.engine.flow import Await, Flow, Io
+from cacheback_app.engine.forks import watch
 from cacheback_app.engine.outages import log
-from cacheback_app.stores.forks import watch
 
 from .answers import Answer, Shape
 from .base import RecordCache

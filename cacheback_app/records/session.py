@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from cacheback_app.stores.forks import watch
+from cacheback_app.engine.forks import watch
 
 from .answers import Change
 from .journal import Journal

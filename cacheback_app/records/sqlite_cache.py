@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cacheback_app.engine import files
+from cacheback_app.engine.forks import watch
 from cacheback_app.engine.sqlite import use_wal
 from cacheback_app.exceptions import UnsuitableModel
-from cacheback_app.stores.forks import watch
 from cacheback_app.stores.idle import IdleConnections
 
 from .answers import Change, KeptAnswer, Key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
@@ -13,6 +12,7 @@ from django.dispatch import Signal
 
 from cacheback_app import signals
 from cacheback_app.conf import conf
+from cacheback_app.engine.forks import in_child
 from cacheback_app.engine.tallies import tallies
 
 from .amounts import Batch, Failed, duration, merged
@@ -33,7 +33,7 @@ class Collector:
     def __init__(self) -> None:
         self.on_change: Callable[[], None] = _do_nothing
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        in_child(self._reset)
 
     def _reset(self) -> None:
         # What was collected before a fork is the parent's to share.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import sys
 import threading
 
@@ -12,6 +11,7 @@ from django.db import close_old_connections
 
 from cacheback_app.conf import conf, on_change
 from cacheback_app.durations import seconds
+from cacheback_app.engine.forks import in_child
 from cacheback_app.engine.tallies import tallies
 
 from .collecting import collector
@@ -19,7 +19,6 @@ from .sharing import flush
 
 IDLE_ROUNDS = 12
 """Intervals without anything to share, after which the thread ends; the next read starts one."""
-
 
 EXIT_PATIENCE = 2.0
 """Seconds that the end of a process waits for its last figures, should the cache hang."""
@@ -42,7 +41,7 @@ class Flusher:
 
     def __init__(self) -> None:
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        in_child(self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from cacheback_app.engine.forks import watch
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
-from .forks import watch
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from .forks import watch
+from cacheback_app.engine.forks import watch
 
 
 class Closable(Protocol):

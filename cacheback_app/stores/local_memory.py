@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
+from cacheback_app.engine.forks import watch
+
 from .base import BaseStore
-from .forks import watch
 
 
 class LocalMemoryStore(BaseStore):

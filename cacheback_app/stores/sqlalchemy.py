@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cacheback_app.engine.forks import watch
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
-from .forks import watch
 from .idle import IdleConnections
 from .keys import digest
 

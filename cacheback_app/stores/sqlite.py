@@ -8,11 +8,11 @@ import threading
 import time
 from pathlib import Path
 
+from cacheback_app.engine.forks import watch
 from cacheback_app.engine.sqlite import use_wal
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
-from .forks import watch
 from .idle import IdleConnections
 
 _TABLE = """

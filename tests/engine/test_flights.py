@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cacheback_app.engine.flights import Flight, Flights, Landing, Work
+from cacheback_app.engine.flights import Flight, Flights, Landing, SharedCall
 from tests.jobs.support import Background, in_threads
 
 
@@ -123,10 +123,10 @@ def test_callbacks() -> None:
 def test_work_is_done_once() -> None:
     """Of many threads one does the work, and all see what came of it (J18)."""
     done: list[int] = []
-    work = Work(lambda: done.append(1) or 5)
+    work = SharedCall(lambda: done.append(1) or 5)
     in_threads(10, lambda _: work.do_once())
     assert done == [1] and work.result() == 5 and work.try_do() is False
-    failing = Work(lambda: 1 / 0)
+    failing = SharedCall(lambda: 1 / 0)
     failing.do_once()
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
@@ -144,7 +144,7 @@ def test_a_waiting_thread_does_what_is_on_offer() -> None:
         ran.append(threading.get_ident())
         done.set()
 
-    work = Work(do)
+    work = SharedCall(do)
     flight.offer(work)
     assert done.wait(10)
     assert ran != [threading.get_ident()] and waiter.is_running

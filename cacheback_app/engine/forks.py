@@ -1,10 +1,20 @@
-"""What a forked child must not share with its parent: locks that are held, connections."""
+"""What a forked child must not share with its parent: locks that are held, connections, threads."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
+
+
+def in_child(renew: Callable[[], object]) -> None:
+    """Have ``renew()`` called in every child that is forked off, for as long as the process lives.
+
+    Where processes are not forked (Windows) nothing is called.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
 
 
 class ForkAware(Protocol):
@@ -25,5 +35,4 @@ def _after_fork() -> None:
         owner.after_fork()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+in_child(_after_fork)
