@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from cacheback_app.conf import conf
 from cacheback_app.engine import outages, policy
-from cacheback_app.engine.claims import Claim, State
+from cacheback_app.engine.claims import Claim, State, lease_ttl
 from cacheback_app.engine.flights import Flight, Landing, flights
 from cacheback_app.engine.flow import Await, Fetch, Flow, Pause, Step
 from cacheback_app.exceptions import (
@@ -214,7 +214,7 @@ def _claim_or_wait(place: Place, flight: Flight, text: str | None) -> Flow[Claim
 def _take(place: Place, claim: Claim, text: str | None) -> Flow[bool]:
     """Put ``claim`` in the place of ``text``; return False when that is not there."""
     # The right to keep a value outlasts the claim, for generators that are slow; as in jobs.
-    lease = max(3600.0, 10 * place.container.timeout)
+    lease = lease_ttl(place.container.timeout)
     try:
         taken: bool = yield place.call(place.write, str(claim), text, lease)
     except (AccessException, GeneratorExit):

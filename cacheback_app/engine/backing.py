@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cacheback_app.exceptions import CacheUnavailable
 
-from .claims import lease_key, new_token
+from .claims import lease_key, lease_ttl, new_token
 from .entry import Entry, unpack
 from .flow import Fetch, Flow, drive
 from .state import ABSENT, ensure, look, put
@@ -87,7 +87,9 @@ def restore(slot: Slot, *, is_down: bool = False) -> Flow[Entry | None]:
 def _restore(slot: Slot) -> Flow[Entry | None]:
     lease = lease_key(slot.key)
     for _ in range(_ATTEMPTS):
-        before = yield slot.transact([look(slot.key), ensure(lease, new_token(), slot.lease_ttl)])
+        before = yield slot.transact(
+            [look(slot.key), ensure(lease, new_token(), lease_ttl(slot.claim_ttl))]
+        )
         there = slot.job._readable(unpack(before.value(slot.key)))
         if there is not None and ((left := slot.ttl_left(there)) is None or left > 0):
             return there

@@ -28,7 +28,11 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One owner's claim on a key. ``until`` is for people to read; the cache's own TTL ends it."""
+    """One owner's claim on a key.
+
+    A cache ends it by its own TTL, and ``until`` is for people to read. A store lets it lie, for
+    the right to keep a value outlasts it: there ``until`` is its end.
+    """
 
     state: State
     token: str
@@ -56,6 +60,14 @@ class Claim:
 
     def __str__(self) -> str:
         return f"{self.state.value}:{self.token}:{self.until:.3f}"
+
+
+def lease_ttl(claim_ttl: float) -> float:
+    """Return for how many seconds a fetch may store its value, claimed for ``claim_ttl`` or not.
+
+    A lease ends with the fetch; this bounds what a killed process leaves behind.
+    """
+    return max(60 * 60, 10 * claim_ttl)
 
 
 def new_token() -> str:

@@ -17,7 +17,7 @@ from cacheback_app.durations import seconds
 from cacheback_app.exceptions import CacheUnavailable
 
 from . import outages, tags
-from .claims import Claim, claim_key, error_key, lease_key, new_token
+from .claims import Claim, claim_key, error_key, lease_key, lease_ttl, new_token
 from .entry import Entry, unpack
 from .flow import Flow, Io
 from .policy import TagVerdict, Verdict, judge, judge_tags
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 ERROR_TTL = 24 * 60 * 60
 """Seconds for which the last error of a key can be explained."""
-
-LEASE_TTL = 60 * 60
-"""Seconds after which a fetch may no longer store its value, at the least. A lease ends with the
-fetch; this bounds what a killed process leaves behind."""
 
 
 class Call(NamedTuple):
@@ -108,11 +104,6 @@ class Slot:
     def claim_ttl(self) -> float:
         """Seconds for which a claim that is taken now keeps others away."""
         return max(0.001, self.job.timeout(*self.args, **self.kwargs) - time.time())
-
-    @property
-    def lease_ttl(self) -> float:
-        """Seconds for which a lease that is taken now gives the right to store."""
-        return max(LEASE_TTL, 10 * self.claim_ttl)
 
     def tags(self) -> tuple[str, ...]:
         """The tags of this call."""
@@ -205,7 +196,7 @@ class Slot:
         return [
             put(claim_key(self.key), str(claim), ttl, expect=expect, look=True),
             look(self.key),
-            ensure(lease_key(self.key), new_token(), max(LEASE_TTL, 10 * ttl)),
+            ensure(lease_key(self.key), new_token(), lease_ttl(ttl)),
             *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
 
