@@ -1,13 +1,15 @@
 """Every error that this package raises of its own accord.
 
 CachebackError
-├── CacheUnavailable      the cache backend failed and errors are being ignored (internal)
+├── CacheUnavailable      the cache backend failed: told to who acts by hand, not to readers
 ├── QueueError            a refresh could not be handed to the task queue
 │   └── JobNotImportable  no worker could import this job (also a TypeError)
 ├── UnstorableValue       a value that the cache's serialiser refuses (also a TypeError)
 ├── MalformedCall         a message is not a refresh call of this site (also a ValueError)
 ├── NotFound              a container has nothing, and no generator (also a KeyError)
 ├── ContainerAlreadyConfigured  a container of that name exists (also a ValueError)
+├── UnknownJob            of ``catalogue``: there is no job of that name (also a LookupError)
+├── BadArguments          of ``catalogue``: no JSON, or not the job's (also a ValueError)
 ├── RecordsError          anything about records of a remote API
 │   ├── MissingParentError     a cache without an endpoint (also an AttributeError, a ValueError)
 │   ├── NoCacheAssignedError   an endpoint without a cache (also an AttributeError, a ValueError)

@@ -10,6 +10,7 @@ from cacheback_app.catalogue import KnownCall, KnownJob
 from cacheback_app.previews import printable
 
 from . import calls
+from .actions import DONE
 
 
 class CallForm(forms.Form):
@@ -42,6 +43,4 @@ class CallForm(forms.Form):
 class ActionForm(forms.Form):
     """The button that was pressed."""
 
-    ACTIONS = ("refresh", "async_refresh", "invalidate", "delete")
-
-    action = forms.ChoiceField(choices=[(name, name) for name in ACTIONS])
+    action = forms.ChoiceField(choices=[(name, name) for name in DONE])

@@ -125,7 +125,7 @@ class RecordCache(ABC, Generic[T]):
 
     @abstractmethod
     def commit(self) -> None:
-        """Make durable what isn't yet. Nothing that was saved by a method of a cache is."""
+        """Make durable what isn't yet; what a method of a cache has saved, is."""
 
     def load_cache(self) -> list[T]:
         """Return all records that haven't expired, those saved last at the end."""

@@ -26,7 +26,7 @@ from cacheback_app.queues import RefreshCall
 
 from .clock import on_advance
 from .interposed import Send, interpose
-from .refreshes import CapturedRefresh, Refreshes, keeping
+from .refreshes import CapturedRefresh, Refreshes, capture_refreshes
 
 __all__ = [
     "Delayed",
@@ -77,7 +77,7 @@ def lose_tasks() -> Iterator[Refreshes]:
     Their claims stay, as they do then, until they lapse or the block ends. The result lists what
     was lost.
     """
-    with keeping() as lost:
+    with capture_refreshes() as lost:
         yield lost
 
 

@@ -161,20 +161,13 @@ def capture_refreshes() -> Iterator[Refreshes]:
 
     Those that were not run when it ends are forgotten, and their claims with them.
     """
-    with keeping() as refreshes:
-        yield refreshes
-
-
-@contextmanager
-def keeping(refreshes: Refreshes | None = None) -> Iterator[Refreshes]:
-    """As :func:`capture_refreshes`, in a list of the caller's own."""
-    kept = Refreshes() if refreshes is None else refreshes
+    refreshes = Refreshes()
 
     def keep(call: RefreshCall, send: Send) -> None:
-        kept.keep(call)
+        refreshes.keep(call)
 
     try:
         with interpose(keep):
-            yield kept
+            yield refreshes
     finally:
-        kept.lapse()
+        refreshes.lapse()

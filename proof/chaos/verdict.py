@@ -26,7 +26,6 @@ REFRESH_TIMEOUT = seconds(Price.refresh_timeout) or 0.0
 LONGEST_WAIT = 4 * CALL + 0.25 + REFRESH_TIMEOUT + FETCH + SLACK
 """A caller's worst case: four calls of a Redis that hangs, a broker that hangs (J10), and another
 caller's fetch waited for in vain (``wait_timeout``) before its own."""
-SKEW = 60.0
 
 
 class Disturbance(NamedTuple):

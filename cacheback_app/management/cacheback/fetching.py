@@ -116,6 +116,6 @@ class _Errand:
         return True
 
 
-def line_count(lines: Any) -> int | None:
+def number_of(calls: Any) -> int | None:
     """Return how many there are, where that can be told."""
-    return len(lines) if hasattr(lines, "__len__") else None
+    return len(calls) if hasattr(calls, "__len__") else None

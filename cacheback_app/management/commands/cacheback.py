@@ -178,7 +178,7 @@ class Command(BaseCommand):
         else:
             calls = _calls_to_warm(known, made_by)
         tally = fetching.Tally()
-        bar = console.progress(fetching.line_count(calls), known.name, unwrapped(self.stderr))
+        bar = console.progress(fetching.number_of(calls), known.name, unwrapped(self.stderr))
         try:
             with bar as progress:
                 fetching.fetch_all(
