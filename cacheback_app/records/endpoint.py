@@ -184,7 +184,8 @@ class CachedEndpoint(Generic[M]):
         :raises httpx.DecodingError: for an answer that is not compressed as it says.
         """
         self._check_client()
-        return self._served(drive(self._flow(parameters, headers, body, method, refresh, raw)))
+        asked = self._request(parameters, headers, body, method)
+        return self._served(drive(self._flow(asked, method, refresh, raw)))
 
     @overload
     async def arequest(
@@ -219,8 +220,8 @@ class CachedEndpoint(Generic[M]):
         raw: bool = False,
     ) -> Any:
         """See request()."""
-        flow = self._flow(parameters, headers, body, method, refresh, raw)
-        return self._served(await adrive(flow))
+        asked = self._request(parameters, headers, body, method)
+        return self._served(await adrive(self._flow(asked, method, refresh, raw)))
 
     def query(self, *queries: Query[Any], distinct: bool = False) -> list[M]:
         """Return the records in the cache that fit all ``queries``; see ``RecordCache.query``.
@@ -302,18 +303,11 @@ class CachedEndpoint(Generic[M]):
         return a_try + self.retries * (a_try + self.max_retry_delay)
 
     def _flow(
-        self,
-        parameters: str,
-        headers: Mapping[str, str] | None,
-        body: object,
-        method: RequestMethod,
-        refresh: bool,
-        raw: bool,
+        self, request: httpx.Request, method: RequestMethod, refresh: bool, raw: bool
     ) -> Flow[Any]:
         from . import requesting
 
         method = RequestMethod(method)
-        request = self._request(parameters, headers, body, method)
         if raw:
             return requesting.fetch_raw(self, request)
         if method.changes:
@@ -338,7 +332,7 @@ class CachedEndpoint(Generic[M]):
         url = joined(self._base, parameters)
         is_plain = body is None or isinstance(body, (bytes, str))
         request = client.build_request(
-            method.value,
+            RequestMethod(method).value,
             url,
             headers=headers,
             content=body if is_plain else to_json(body),  # type: ignore[arg-type]
