@@ -1,6 +1,7 @@
 """Fixtures of the whole suite. What they hand out is documented in ``tests.services``."""
 
 import gc
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     # What is imported by now stays. A collection that a test asks for, of which there are
-    # hundreds, need not walk through all modules and tests each time.
+    # hundreds, need not walk through all modules and tests each time. Hypothesis comes first: it
+    # asks who refers to a random generator, which is not told of what is frozen.
+    importlib.import_module("hypothesis")
     gc.collect()
     gc.freeze()
 

@@ -22,6 +22,9 @@ from .pages import Filter, headings, here
 
 TEMPLATES = "cacheback_app/panel"
 
+POLL_SECONDS = 5
+"""How long a live page waits before it asks for the figures again."""
+
 
 @require_safe
 @for_staff
@@ -117,6 +120,7 @@ def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpRespo
     context |= {
         "may_manage": may_manage(request),
         "is_fragment": fragment,
+        "poll_seconds": POLL_SECONDS,
         "site_url": get_script_prefix(),
     }
     response = render(request, f"{TEMPLATES}/{'_' if fragment else ''}{name}.html", context)

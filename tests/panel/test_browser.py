@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
+from cacheback_app.panel import views
 from tests import services
 from tests.panel import jobs
 from tests.panel.conftest import FIGURES, PANEL, prefer, resize
@@ -101,9 +102,9 @@ def root(transactional_db: None, site: None, settings: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(root: str, manager: User, browser: Any) -> Iterator[Page]:
-    """The panel, with somebody logged in who may do everything."""
-
+def page(root: str, manager: User, browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """The panel, polling fast, with somebody logged in who may do everything."""
+    monkeypatch.setattr(views, "POLL_SECONDS", 1)
     client = Client()
     client.force_login(manager)
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": root}

@@ -2,7 +2,6 @@
 
 import os
 import random
-import sys
 from typing import Any
 
 from cacheback_app.records import RecordCache, Shape
@@ -38,7 +37,3 @@ def write_pairs(kind: str, folder: str, acknowledged: str) -> None:
         if number % 4 == 0:
             cache.delete_entry({"id": 2 * number - 2}, {"id": 2 * number - 1})
         os.write(log, b"%d\n" % number)
-
-
-if __name__ == "__main__":
-    write_pairs(*sys.argv[1:4])
