@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import amqp
@@ -114,6 +115,8 @@ class Scene:
     proxy: Proxy
     workers: Workers
     courier: Courier
+    upstream_down: Path
+    """The file that makes every fetch raise."""
 
     def faults(self) -> dict[str, Fault]:
         """Return every fault by name."""
@@ -126,6 +129,7 @@ class Scene:
             "broker hangs": lambda: self._broker(self.proxy.hang),
             "broker loses messages": self.courier.losing,
             "tasks late, twice, out of order": self.courier.holding_back,
+            "upstream down": self._upstream_down,
         }
 
     @contextmanager
@@ -143,6 +147,14 @@ class Scene:
             yield
         finally:
             self.redis.resume()
+
+    @contextmanager
+    def _upstream_down(self) -> Iterator[None]:
+        self.upstream_down.touch()
+        try:
+            yield
+        finally:
+            self.upstream_down.unlink()
 
     @contextmanager
     def _broker(self, break_it: Callable[[], None]) -> Iterator[None]:

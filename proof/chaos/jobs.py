@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -13,6 +15,14 @@ from . import journal
 
 FETCH = 0.1
 """Seconds that a fetch takes."""
+
+
+DOWN = "upstream-is-down"
+"""A file beside the journal: while it is there, every fetch raises."""
+
+
+class UpstreamDown(Exception):
+    """The upstream gives no answer."""
 
 
 class Price(Job):
@@ -27,6 +37,9 @@ class Price(Job):
         journal.write("fetch", key=name, began=began)
         number = upstream(name)
         time.sleep(FETCH)
+        if Path(os.environ[journal.FOLDER], DOWN).exists():
+            journal.write("fetch failed", key=name, began=began)
+            raise UpstreamDown(name)
         return {"origin": "fetch", "number": number, "began": began}
 
     def process_result(

@@ -80,10 +80,14 @@ def change(kind: str, key: str) -> None:
 def request(key: str) -> None:
     """Read what is cached, as a page does, and write down what it was and how long it took."""
     from . import journal
-    from .jobs import job_of
+    from .jobs import UpstreamDown, job_of
 
     began = time.monotonic()
-    value, status = job_of(key).get(key)
+    try:
+        value, status = job_of(key).get(key)
+    except UpstreamDown:
+        journal.write("get failed", key=key, began=began)
+        return
     facts = {name: value[name] for name in ("origin", "number")} if value else {}
     born = value["began"] if value else None
     journal.write("get", key=key, began=began, status=status, born=born, **facts)

@@ -19,6 +19,7 @@ from tests.queues.proxy import proxy
 
 from . import journal
 from .faults import Courier, Scene, Workers
+from .jobs import DOWN
 from .verdict import Verdict
 
 SETTINGS = "proof.chaos.settings"
@@ -83,7 +84,8 @@ def _build(
             env=env,
         )
 
-    return Scene(redis, broker, Workers(worker, 2), courier), site, processes
+    scene = Scene(redis, broker, Workers(worker, 2), courier, events / DOWN)
+    return scene, site, processes
 
 
 _CREATE = (

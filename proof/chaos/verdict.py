@@ -58,6 +58,8 @@ class Verdict:
         self.changes = _by_key(self.by_kind["change"])
         # When they began is all that counts; those of killed workers never ended.
         self.fetches = _by_key(self.by_kind["fetch"])
+        failed = self.by_kind["fetch failed"]
+        self.failures = {(event["key"], event["began"]): event["at"] for event in failed}
 
     def outcome(self, counts: Mapping[str, int]) -> Outcome:
         """Return the table and the violations."""
@@ -71,6 +73,7 @@ class Verdict:
         )
         for judge in (
             self._served,
+            self._upstream,
             self._wait,
             self._single,
             self._fenced,
@@ -102,6 +105,34 @@ class Verdict:
         )
         yield ("clients that gave Redis up while it was up", str(self.unforeseen), ""), []
 
+    def _upstream(self) -> Iterator[Row]:
+        """Who asks while the upstream is down is given what there is, and gets its error only when
+        there is nothing (J7)."""
+        failed = self.by_kind["get failed"]
+        problems = [
+            f"{event['key']}: the upstream's error was raised {event['at'] - known:.2f} s after"
+            " a value was there"
+            for event in failed
+            if (known := self._known_at(event["key"], event["began"], event["at"])) is not None
+        ]
+        yield ("fetches that the upstream refused", str(len(self.failures)), ""), []
+        yield ("requests that found nothing, and got its error", str(len(failed)), ""), []
+        yield (("its errors in spite of a value", str(len(problems)), "0"), problems)
+
+    def _known_at(self, key: str, began: float, ended: float) -> float | None:
+        """Return when a value of ``key`` was known to be cached that must be there yet."""
+        served = [event for event in self.by_kind["get"] if event["key"] == key]
+        served = [event for event in served if event["status"] != Job.MISS]
+        since = max((event["at"] for event in served if event["at"] < began), default=None)
+        if since is None:
+            return None
+        seen = next(event["began"] for event in served if event["at"] == since)
+        is_deleted = any(
+            change["kind"] == "delete" and change["began"] <= ended and change["at"] >= seen
+            for change in self.changes.get(key, ())
+        )
+        return None if is_deleted or self._is_out(seen, ended) else since
+
     def _wait(self) -> Iterator[Row]:
         gets = self.by_kind["get"]
         waits = sorted(event["at"] - event["began"] for event in gets)
@@ -116,13 +147,17 @@ class Verdict:
 
     def _single(self) -> Iterator[Row]:
         """At most one fetch per key and ``refresh_timeout`` (J2, J3), unless a change of that key
-        called for another, or the cache was down."""
+        called for another, or the cache was down. Who finds nothing tries after a fetch that
+        failed, one at a time (J3)."""
         problems, checked = [], 0
         for key, fetches in self.fetches.items():
             for first, second in pairwise(fetches):
                 checked += 1
                 gap = second["began"] - first["began"]
-                is_early = gap < REFRESH_TIMEOUT - SLACK / 2
+                end = self.failures.get((key, first["began"]))
+                is_early = gap < REFRESH_TIMEOUT - SLACK / 2 and not (
+                    end is not None and end <= second["began"]
+                )
                 since = first["began"] - REFRESH_TIMEOUT - SLACK
                 is_called_for = self._changed(key, since, second["began"])
                 if is_early and not (is_called_for or self._is_out(since, second["began"])):
@@ -171,14 +206,19 @@ class Verdict:
             )
 
     def _again(self) -> Iterator[Row]:
-        """Every invalidation is followed by a fetch that began after it."""
+        """Every invalidation is followed by a fetch that began after it, and did not fail."""
         problems, checked, took = [], 0, 0.0
         for key, changes in self.changes.items():
             for change in changes:
                 if change["kind"] != "invalidate" or self._is_out(change["began"], change["at"]):
                     continue
                 checked += 1
-                later = [fetch for fetch in self.fetches[key] if fetch["began"] >= change["began"]]
+                later = [
+                    fetch
+                    for fetch in self.fetches[key]
+                    if fetch["began"] >= change["began"]
+                    and (key, fetch["began"]) not in self.failures
+                ]
                 overtaken = any(
                     other["kind"] != "invalidate" and other["began"] >= change["at"]
                     for other in changes

@@ -30,6 +30,10 @@ def change(at: float, number: int, kind: str = "invalidate") -> dict[str, Any]:
     return {**facts, "kind": kind, "number": number}
 
 
+def failed(what: str, began: float) -> dict[str, Any]:
+    return {"what": f"{what} failed", "key": "price-1", "began": began, "at": began + 0.1}
+
+
 GOOD = [fetch(1.0), get(1.2, 0), change(10.0, 1), fetch(10.1), get(10.5, 1)]
 
 
@@ -42,8 +46,10 @@ GOOD = [fetch(1.0), get(1.2, 0), change(10.0, 1), fetch(10.1), get(10.5, 1)]
         ([get(10.6, 0)], "fresh"),
         ([get(50.0, 1, born=1.0)], "48.99"),
         ([change(30.0, 2)], "nothing was fetched"),
+        ([change(30.0, 2), fetch(31.0), failed("fetch", 31.0)], "nothing was fetched"),
+        ([failed("get", 11.0)], "a value was there"),
     ],
-    ids=["error", "wait", "two fetches", "old value", "age", "no fetch"],
+    ids=["error", "wait", "two fetches", "old value", "age", "no fetch", "no value", "raised"],
 )
 def test_verdict(wrong: list[dict[str, Any]], told: str) -> None:
     """Each kind of violation is seen in a journal that is otherwise good (J2, J5, J8, J10)."""
@@ -51,6 +57,13 @@ def test_verdict(wrong: list[dict[str, Any]], told: str) -> None:
     events = sorted([*GOOD, *wrong], key=lambda event: event["at"])
     (violation,) = Verdict(events, []).outcome({}).violations
     assert told in violation
+
+
+def test_deletion_excuses() -> None:
+    """Who finds nothing gets the upstream's error, and the next one may try at once (J3, J7)."""
+    asked = [failed("get", 11.0), fetch(11.0), failed("fetch", 11.0), fetch(11.2)]
+    events = [*GOOD, change(10.8, 2, "delete"), *asked]
+    assert not Verdict(events, []).outcome({}).violations
 
 
 def test_outage_excuses() -> None:
