@@ -8,8 +8,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 RABBITMQ_URL = os.environ.get("RABBITMQ_URL") or "amqp://guest:guest@127.0.0.1:5672//"
 MEMCACHED = os.environ.get("MEMCACHED") or "127.0.0.1:11211"
+# "gw0", "gw1", ... where pytest-xdist runs several processes, each with a part of the tests.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 # The tests flush this database of the server, so it is never the one that REDIS_URL names.
-REDIS_DB = int(os.environ.get("TEST_REDIS_DB") or 5)
+REDIS_DB = int(os.environ.get("TEST_REDIS_DB") or 5) + int(WORKER.removeprefix("gw") or 0)
 
 # DATABASE_URL stands in for the server of its own kind.
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
@@ -38,6 +40,8 @@ def redis_db(number: int, url: str = REDIS_URL) -> str:
 
 def cache(backend: str, location: str, **more: Any) -> dict[str, Any]:
     """Return an entry of ``CACHES``; ``backend`` is one of ``CACHE_BACKENDS``."""
+    if backend == "memcached":  # which has no databases
+        more.setdefault("KEY_PREFIX", WORKER)
     return {"BACKEND": CACHE_BACKENDS[backend], "LOCATION": location, **more}
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import string
 import struct
 from collections import OrderedDict, namedtuple
@@ -207,8 +208,10 @@ def _same_members(one: Any, other: Any) -> bool:
 
 
 def short(parameter: Any) -> str:
-    """Return an id for a parametrized test; not every value has a safe ``repr``."""
-    return ascii(hex(parameter) if type(parameter) is int else parameter)[:50]
+    """Return an id for a parametrized test, the same in every process; not every value has a safe
+    ``repr``."""
+    text = ascii(hex(parameter) if type(parameter) is int else parameter)
+    return re.sub(" at 0x[0-9a-f]+", "", text)[:50]
 
 
 def over_the_wire(value: Any) -> Any:

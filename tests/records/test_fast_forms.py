@@ -22,6 +22,9 @@ class Nowhere(tzinfo):
 
     dst = utcoffset
 
+    def __repr__(self) -> str:
+        return "Nowhere()"
+
     def tzname(self, moment: datetime | None) -> None:
         return None
 
