@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
+from itertools import count
 from typing import Any
 
 CAPACITY = 10_000
@@ -20,6 +21,7 @@ class NearCache:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._values: dict[Hashable, tuple[float, Any]] = {}
+        self._epochs = count(1)  # "+= 1" may lose one of two removals at once
         self.epoch = 0
 
     def get(self, key: Hashable) -> tuple[float, Any] | None:
@@ -38,12 +40,12 @@ class NearCache:
 
     def remove(self, key: Hashable) -> None:
         """Forget one value."""
-        self.epoch += 1
+        self.epoch = next(self._epochs)
         self._values.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything."""
-        self.epoch += 1
+        self.epoch = next(self._epochs)
         self._values.clear()
 
     def _shrink(self) -> None:
