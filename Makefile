@@ -6,6 +6,8 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PORT ?= 8000
+# Processes of the test suite. Each has servers, a browser and a Redis database of its own.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
@@ -13,7 +15,7 @@ STAMPS := $(VENV)/stamps
 help:
 	@echo "make demo         the example site, with neither broker nor Redis"
 	@echo "make demo-celery  the example site with Redis and a Celery worker"
-	@echo "make test         the test suite; pass options in ARGS"
+	@echo "make test         the test suite; pass options in ARGS, and how many processes in JOBS"
 	@echo "make test-sodar   SODAR Core and its own tests of sodarcache, in .venv-sodar"
 	@echo "make lint         ruff"
 	@echo "make types        mypy"
@@ -31,7 +33,7 @@ demo-celery: $(STAMPS)/records $(STAMPS)/rest $(STAMPS)/redis
 	PORT=$(PORT) scripts/demo.sh celery
 
 test: $(STAMPS)/test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-sodar:
 	PYTHON="$(PYTHON)" scripts/sodar_core.sh $(ARGS)
