@@ -307,8 +307,13 @@ class Job(Identity):
             return _NONE  # the flow that follows will find and report it
 
     def _get_carefully(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self.local_ttl and (kept := near.get((self._alias, key))) and kept[0] > time.time():
-            return self._finish(kept[1], HIT, None, args, kwargs, (key, None))
+        if self.local_ttl:
+            kept = near.get((self.cache_alias or conf.cache_alias, key))
+            if kept and kept[0] > time.time():
+                if type(self).process_result is _plain and not signals.cache_read.receivers:
+                    next(self._tally.live or self._tally.wake(args))
+                    return kept[1]
+                return self._finish(kept[1], HIT, None, args, kwargs, (key, None))
         return self._finish(*drive(reading.get(Slot(self, key, args, kwargs))), args, kwargs)
 
     def _get_otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import count
 from typing import Any
 
@@ -21,12 +21,10 @@ class NearCache:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._values: dict[Hashable, tuple[float, Any]] = {}
+        self.get: Callable[[Hashable], tuple[float, Any] | None] = self._values.get
+        """Returns ``(deadline, value)``, or None; the caller compares with ``time.time()``."""
         self._epochs = count(1)  # "+= 1" may lose one of two removals at once
         self.epoch = 0
-
-    def get(self, key: Hashable) -> tuple[float, Any] | None:
-        """Return ``(deadline, value)``, or None; the caller compares with ``time.time()``."""
-        return self._values.get(key)
 
     def put(self, key: Hashable, value: Any, ttl: float, epoch: int) -> None:
         """Keep ``value`` for ``ttl`` seconds unless something was removed since ``epoch``."""
