@@ -15,7 +15,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from .values import DAY, EPOCH, Comparable, comparable, members, since_epoch
+from .values import DAY, EPOCH, LISTS, Comparable, comparable, members, since_epoch
 
 Form = int | float | str | None
 """What a column holds."""
@@ -53,7 +53,10 @@ def column_form(value: object) -> Form:
 
 
 def list_form(value: object) -> str:
-    """Return what stands for a field's value in a column that holds lists: a JSON array."""
+    """Return what stands for a field's value in a column that holds lists: a JSON array.
+
+    A space after it, which JSON ignores, tells a lone value from a list of it.
+    """
     if isinstance(value, (list, tuple)):
         return _array(
             [  # a list is joined sooner than what a generator yields
@@ -61,7 +64,8 @@ def list_form(value: object) -> str:
                 for member in value
             ]
         )
-    return _array(map(text_form, members(value)))
+    array = _array(map(text_form, members(value)))
+    return array if isinstance(value, LISTS) else f"{array} "
 
 
 def key_of(identifier: object) -> int | float | str:

@@ -284,7 +284,7 @@ def _may_be_list(hint: Any) -> bool:
     if origin is Literal or hint is None:
         return False
     cls = origin or hint
-    if not isinstance(cls, type):
+    if cls is Any or not isinstance(cls, type):  # Any is a class since Python 3.11
         return True
     if issubclass(cls, (str, bytes, bytearray, Mapping)):
         return False

@@ -34,7 +34,7 @@ from .sqlite_conditions import Condition, condition
 
 T = TypeVar("T")
 
-_FORMAT = "2"
+_FORMAT = "3"
 _DIALECT = sqlite.dialect()
 
 _MODELS = """

@@ -63,6 +63,23 @@ class Person(BaseModel):
     client: Client | None = None
 
 
+@dataclass
+class Blob:
+    id: int
+    content: bytes = b""
+
+
+@dataclass
+class Loose:
+    """Fields that may hold a list or not, each said in another way."""
+
+    id: int
+    any: Any = None
+    optional: Any | None = None
+    union: int | list[int] | None = None
+    several: list[Any] = field(default_factory=list)
+
+
 def endpoint_of(model: type) -> Any:
     """Return what a cache needs of an endpoint: its model."""
     return SimpleNamespace(MODEL=model)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from cacheback_app.records import Comparison, JSONCache, Query, RecordCache, SqliteCache
 from tests.records import plain
 from tests.records.conftest import close
-from tests.records.models import Client, Colour, Everything, endpoint_of
+from tests.records.models import Client, Colour, Everything, Loose, endpoint_of
 
 # Few different values, so that many are equal or nearly so, and hostile ones among them.
 TEXTS = st.sampled_from(
@@ -242,6 +242,37 @@ def test_every_pair(caches: list[RecordCache[Any]], key: str) -> None:
             expected = [record.id for record in plain.find(records, [query])]
             for cache in caches:
                 assert [record.id for record in cache.query(query)] == expected, query
+
+
+LOOSE: dict[str, list[Any]] = {
+    "any": [1, [1], [1, 2], [], None, [None], "a", ["a", 1], True, {"a": 1}, [{"a": 1}]],
+    "optional": [1, [1], [2, 1], None, [None], [[1]], ["a"]],
+    "union": [1, [1], [1, 1], [], None, 2],
+    "several": [[1], [[1]], [None], [], [{"a": 1}, "a"]],
+}
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+@pytest.mark.parametrize("key", LOOSE)
+def test_a_field_may_hold_a_list_or_not(tmp_path: Path, key: str, distinct: bool) -> None:
+    """R5: whatever a field's type says of it, a list has members, and is not its only one."""
+    records = [Loose(number, **{key: value}) for number, value in enumerate(LOOSE[key])]
+    json, sqlite = (cls(tmp_path, None, endpoint_of(Loose)) for cls in (JSONCache, SqliteCache))
+    for cache in (json, sqlite):
+        cache.add_entry(*records)
+        assert cache.load_cache() == records
+    for value in (1, "a", None, {"a": 1}, [1, None], [[1]], [2, "a"]):
+        for comparison in Comparison:
+            try:
+                query = Query(key, value, comparison)
+            except TypeError:
+                continue
+            found = [record.id for record in sqlite.query(query, distinct=distinct)]
+            assert found == [record.id for record in json.query(query, distinct=distinct)], query
+            if not isinstance(value, dict):  # of which the plain list makes no difference
+                expected = plain.find(records, [query], distinct=distinct)
+                assert found == [record.id for record in expected], query
+    close(sqlite)
 
 
 def valid(cache: RecordCache[Any], record: Everything) -> Everything | None:
