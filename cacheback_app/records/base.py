@@ -183,6 +183,7 @@ class RecordCache(ABC, Generic[T]):
 
     def find_method(self, method: RequestMethod) -> Callable[..., None]:
         """Return what a request of ``method`` does with its records: a method of this cache."""
+        self.parent_exist()
         if method is RequestMethod.DELETE:
             return self.delete_entry
         if method in (RequestMethod.POST, RequestMethod.PATCH):

@@ -82,6 +82,10 @@ class Schema(Generic[T]):
             raise UnsuitableModel(
                 f"{model.__qualname__} has a field of unknown type: {exc}"
             ) from exc
+        except pydantic.errors.PydanticUserError as exc:
+            raise UnsuitableModel(
+                f"{model.__qualname__} has a field that pydantic can't keep: {exc}"
+            ) from exc
         if "id" not in self.fields:
             raise UnsuitableModel(f"{model.__qualname__} has no field 'id'")
         self.name = str(getattr(model, "__tablename__", None) or _snake(model.__name__))
@@ -125,7 +129,7 @@ class Schema(Generic[T]):
         try:
             simple = self._simplify(record, **_EXACTLY)
             return self._dump(simple, inf_nan_mode="constants")
-        except (*self._errors, UnicodeEncodeError) as exc:
+        except (*self._errors, UnicodeError) as exc:
             raise UnstorableValue(f"{self.model.__qualname__} can't be kept: {exc}") from exc
 
     def decode(self, text: bytes | str) -> T:

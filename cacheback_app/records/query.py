@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from .values import LISTS, ORDERED, comparable, members
 
@@ -32,7 +32,7 @@ class Query(Generic[T]):
     :param key: the name of a field.
     :param value: what to compare it with.
     :raises TypeError: for a comparison other than ``EQUAL`` with a value that has no order (None, a
-        list, an object), or a value that can't be compared with anything.
+        list, an object), a value that can't be compared with anything, or no ``Comparison``.
     :raises ValueError: for text that no file could hold (a lone surrogate).
     """
 
@@ -41,6 +41,11 @@ class Query(Generic[T]):
     comparison: Comparison = Comparison.EQUAL
 
     def __post_init__(self) -> None:
+        if not isinstance(self.comparison, Comparison):
+            raise TypeError(f"{self.comparison!r} is no Comparison")
+        if _is_several(self.value):
+            # Read once and for all, as an iterator can't be read again.
+            object.__setattr__(self, "value", tuple(self.value))
         for kind, represented in members(self.value):
             if kind == "text":
                 represented.encode()
@@ -52,3 +57,9 @@ class Query(Generic[T]):
                 f"{self.key!r} can't be compared with {self.value!r} by"
                 f" {self.comparison.name}: it has no order"
             )
+
+
+def _is_several(value: object) -> TypeGuard[Iterable[object]]:
+    """Return whether ``value`` is to be read as a list though it is none: a range, an iterator."""
+    one = (str, bytes, bytearray, memoryview)
+    return isinstance(value, (Sequence, Set, Iterator)) and not isinstance(value, (*one, *LISTS))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from cacheback_app.durations import Duration, seconds
 from cacheback_app.engine.forks import watch
 
 from .answers import Change
@@ -69,11 +71,17 @@ class JSONSession(Generic[T]):
                     journal.replace(self.table.dump())
             self.modified = journal.written_at()
 
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read all that the files hold; what wasn't saved is gone."""
+    def load(self, path: str | os.PathLike[str], expire: Duration | None = None) -> None:
+        """Read all that the files hold; what wasn't saved is gone.
+
+        :param expire: how old what is read may be; None: of any age.
+        """
+        lifetime = seconds(expire)
         with self._lock:
             self.data, self._journal = [], Journal(Path(path))
             self._read(self._journal)
+            if lifetime is not None:
+                self.table.drop_older(time.time() - lifetime)
             self.modified = self._journal.written_at()
 
     def use(self, model: type[T]) -> None:

@@ -7,8 +7,10 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -25,7 +27,8 @@ from .model import Schema
 from .query import Query
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, PoolProxiedConnection, ScalarResult
+    from sqlalchemy import Connection, Engine, MetaData, PoolProxiedConnection, ScalarResult
+    from sqlalchemy.orm import Session
 
     from .sqlite_tables import Tables
 
@@ -43,6 +46,8 @@ class SqliteCache(RecordCache[T]):
     """Keeps records in the tables of ``PATH/cache.sqlite``, one for each model; in WAL mode.
 
     What queries ask for is in columns; fields marked with :class:`Indexed` have an index.
+
+    Connections to that file are closed at exit, and when nothing refers to the cache any more.
 
     :param engine: an engine of SQLAlchemy's for another SQLite database. It is used as it is, and
         has to give threads connections of their own, or one that they can share.
@@ -73,18 +78,45 @@ class SqliteCache(RecordCache[T]):
         self._connections: IdleConnections[Connection] = IdleConnections(self.engine.connect)
         self._tables: Tables[T] | None = None
         self._next_pruning = 0.0
+        self._sessions_of_parents: list[Session | None] = []
         self.after_fork()
         watch(self)
+        if self._owns_file:
+            weakref.finalize(self, _disconnect, self._connections, self.engine)
 
     def after_fork(self) -> None:
         """Renew what a child must not share."""
         self._writing = threading.Lock()
+        # Kept, because dropping it would close what the parent uses.
+        self._sessions_of_parents.append(self.__dict__.pop("session", None))
         self.engine.dispose(close=False)
 
     def close(self) -> None:
         """Close the connections that are not in use; the cache can still be used."""
+        if "session" in self.__dict__:
+            self.session.close()
         self._connections.close()
         self.engine.dispose()
+
+    @property
+    def database(self) -> Engine:
+        """The engine."""
+        return self.engine
+
+    @property
+    def metadata(self) -> MetaData:
+        """What SQLAlchemy is told of the model's table, for statements of one's own.
+
+        :raises MissingParentError: when there is no parent, and so no model.
+        """
+        return self._made(self.schema).table.metadata
+
+    @cached_property
+    def session(self) -> Session:
+        """A session of SQLAlchemy's on the database, for statements of one's own in one thread."""
+        from sqlalchemy.orm import Session
+
+        return Session(self.engine)
 
     @property
     def cache_path(self) -> Path:
@@ -225,6 +257,11 @@ class SqliteCache(RecordCache[T]):
             connection.execute("PRAGMA synchronous = FULL")
 
         return engine
+
+
+def _disconnect(connections: IdleConnections[Connection], engine: Engine) -> None:
+    connections.close()
+    engine.dispose()
 
 
 def _rows(connection: PoolProxiedConnection, rows: Iterable[R]) -> Iterator[R]:

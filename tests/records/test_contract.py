@@ -1,7 +1,8 @@
 """What all caches of records do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import make_dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -21,7 +22,7 @@ from cacheback_app.records import (
     UnsuitableModel,
 )
 from tests.records.conftest import KINDS, Make
-from tests.records.models import Client, Colour, Everything, Person, Tracker, endpoint_of
+from tests.records.models import Blob, Client, Colour, Everything, Person, Tracker, endpoint_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -34,6 +35,7 @@ USES: dict[str, Callable[[Any], object]] = {
     "update_entry": lambda cache: cache.update_entry(Tracker(1)),
     "delete_entry": lambda cache: cache.delete_entry({"id": 1}),
     "query": lambda cache: cache.query(),
+    "find_method": lambda cache: cache.find_method(RequestMethod.GET),
     "parent_exist": lambda cache: cache.parent_exist(),
     "answer": lambda cache: cache.answer("a"),
     "keep_answer": lambda cache: cache.keep_answer("a", [], Shape.NONE),
@@ -72,6 +74,14 @@ def test_a_json_caches_path_is_its_models(tmp_path: Any) -> None:
 def test_the_folder_is_made(make: Make) -> None:
     """The cache's folder, and those above it, are made when they are missing."""
     assert make().cache_path.parent.is_dir()
+
+
+@pytest.mark.parametrize("hint", [Collection[int], "Nowhere"])
+def test_a_field_that_pydantic_does_not_know(make: Make, hint: Any) -> None:
+    """A model with a field of a type that pydantic has no form for is refused by its name."""
+    model = make_dataclass("Odd", [("id", int), ("field", hint)])
+    with pytest.raises(UnsuitableModel, match="Odd has a field"):
+        make(model=model).load_cache()
 
 
 @pytest.mark.parametrize("model", [int, Colour, type("Nameless", (), {"id": 1})])
@@ -310,6 +320,34 @@ def test_lists(cache: RecordCache[Tracker]) -> None:
     assert ids(cache.query(Query("tags", ["x", "z"]))) == [1]
     assert ids(cache.query(Query("tags", "y"))) == [1, 2]
     assert ids(cache.query(Query("name", []))) == ids(cache.query(Query("tags", []))) == []
+
+
+@pytest.mark.parametrize(
+    "make_ids", [lambda: range(1, 3), lambda: iter([1, 2]), {1: "a", 2: "b"}.keys]
+)
+def test_whatever_has_members_is_a_list(cache: RecordCache[Tracker], make_ids: Any) -> None:
+    """A value may be any sequence, set or iterator, and a query can be asked twice."""
+    cache.add_entry(*map(Tracker, range(4)))
+    query = Query("id", make_ids())
+    assert ids(cache.query(query)) == ids(cache.query(query)) == [1, 2]
+    with pytest.raises(TypeError, match="no order"):
+        Query("id", make_ids(), Comparison.LESS_THAN)
+
+
+def test_a_comparison_is_one() -> None:
+    """What is no Comparison is refused where the query is made, not where it is asked."""
+    wrong: Any = ">="
+    with pytest.raises(TypeError, match="no Comparison"):
+        Query("id", 1, wrong)
+
+
+def test_a_record_of_bytes(make: Make) -> None:
+    """Bytes that are no text, which JSON can't hold, are refused when they are saved."""
+    cache = make(model=Blob)
+    with pytest.raises(UnstorableValue, match="Blob can't be kept"):
+        cache.add_entry(Blob(1, b"\xff"))
+    cache.add_entry(Blob(1, b"\x00a"))
+    assert cache.load_cache() == [Blob(1, b"\x00a")]
 
 
 def test_distinct(cache: RecordCache[Tracker]) -> None:
