@@ -257,7 +257,7 @@ class CachedEndpoint(Generic[M]):
         await self._assigned().asave_cache(response, method)
 
     def payload(self, response: httpx.Response) -> Any:
-        """Return what of a response is a record or a list of them; to be overridden.
+        """Return what of a response that is not empty is a record or a list; to be overridden.
 
         :returns: JSON as bytes, or what JSON would be parsed to. An API that wraps its lists needs
             ``return response.json()["results"]``.
@@ -288,7 +288,9 @@ class CachedEndpoint(Generic[M]):
         """Return the valid records of a response."""
         from .responses import parsed
 
-        return parsed(response, self.payload(response), self.MODEL)
+        # What unwraps a payload need not know of answers that have none.
+        payload = self.payload(response) if response.content else None
+        return parsed(response, payload, self.MODEL)
 
     def retrying(self, repeats: bool) -> Retries:
         """Return how often a request is tried, once without ``repeats``."""

@@ -17,6 +17,7 @@ from cacheback_app.engine.flights import Flight, Landing, flights
 from cacheback_app.engine.flow import Await, Flow, Io
 from cacheback_app.engine.forks import watch
 from cacheback_app.engine.outages import log
+from cacheback_app.exceptions import InvalidResponse
 
 from .answers import Answer, Shape
 from .base import RecordCache
@@ -291,7 +292,7 @@ def _keep_change(
     endpoint: CachedEndpoint[M], response: httpx.Response, method: RequestMethod
 ) -> Parsed[M]:
     """Do to the cache what the server did."""
-    entries, shape = endpoint.parse(response)
+    entries, shape = _said(endpoint, response, method)
     cache = endpoint.cache
     if cache is None:
         return entries, shape
@@ -305,6 +306,18 @@ def _keep_change(
         else:
             cache.save_cache(entries, method)
     return entries, shape
+
+
+def _said(
+    endpoint: CachedEndpoint[M], response: httpx.Response, method: RequestMethod
+) -> Parsed[M]:
+    """Return what the server says of a change that it has made."""
+    try:
+        return endpoint.parse(response)
+    except InvalidResponse:
+        if method is not RequestMethod.DELETE:
+            raise
+        return [], Shape.NONE  # "OK", say: nothing of it is kept, and the record is gone
 
 
 def _gone(endpoint: CachedEndpoint[M], request: httpx.Request, entries: list[M]) -> list[Any]:

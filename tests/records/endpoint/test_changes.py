@@ -54,6 +54,19 @@ def test_delete_goes_by_the_answer(api: Api, endpoint: CachedEndpoint[Any]) -> N
     assert by_id(endpoint) == [B]
 
 
+@pytest.mark.parametrize("body", ["OK", {}, {"deleted": True}, {"id": 2}, [2], "2", "{"])
+def test_whatever_a_delete_is_answered_with(
+    api: Api, endpoint: CachedEndpoint[Any], ask: Ask, body: Any
+) -> None:
+    """A server that answers a DELETE with no record has agreed all the same (section 5)."""
+    ask(endpoint, "trackers")
+    api.will_answer({"body": body}, path=f"{PATH}/2")
+    assert ask(endpoint, "trackers/2", method=DELETE) is None
+    assert by_id(endpoint) == [A, C]
+    ask(endpoint, "trackers")
+    assert api.count == 3
+
+
 @pytest.mark.parametrize("method", [POST, PUT, PATCH])
 def test_a_change_without_an_answer(
     api: Api, endpoint: CachedEndpoint[Any], method: RequestMethod

@@ -290,6 +290,8 @@ def test_a_payload_can_be_unwrapped(api: Api, cache: RecordCache[Any]) -> None:
     api.will_answer({"body": {"next": None, "results": [{"id": 1, "name": "a"}]}})
     with Wrapped(cache) as endpoint:
         assert endpoint.request("trackers") == [A]
+        assert endpoint.request("trackers/1", method=RequestMethod.DELETE) is None  # 204
+        assert endpoint.load_cache() == []
 
 
 def test_pydantic_models(api: Api, make: Make, cache: RecordCache[Any]) -> None:
