@@ -28,11 +28,18 @@ Errors of drivers are chained (``raise ... from exc``), so ``__cause__`` tells t
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 from django.core.exceptions import ImproperlyConfigured
 
 
 class CachebackError(Exception):
-    """The root of this package's errors."""
+    """The root of this package's errors. All can be pickled, for they cross processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own calls the constructor, with the message in the place of what it asks for.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class CacheUnavailable(CachebackError):
@@ -141,7 +148,7 @@ class StoreError(CachebackError):
     :ivar sk: its sort key.
     """
 
-    def __init__(self, message: str, *, pk: str | None = None, sk: str | None = None) -> None:
+    def __init__(self, message: str = "", *, pk: str | None = None, sk: str | None = None) -> None:
         super().__init__(message)
         self.pk = pk
         self.sk = sk

@@ -9,6 +9,7 @@ from cacheback_app.exceptions import (
 )
 
 from .base import BaseStore
+from .checked import CheckedStore
 from .database import DatabaseStore
 from .dynamodb import DynamoDBStore
 from .handler import StoreHandler, stores
@@ -21,6 +22,7 @@ from .sqlite import SQLiteStore
 __all__ = [
     "AccessException",
     "BaseStore",
+    "CheckedStore",
     "ConfigurationException",
     "DataFormatException",
     "DatabaseStore",

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from cacheback_app.exceptions import ConfigurationException
 
-from .base import BaseStore
+from .checked import CheckedStore
 from .keys import digest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class DatabaseStore(BaseStore):
+class DatabaseStore(CheckedStore):
     """Keeps entries in the table of the model ``StoreItem``.
 
     A write inside ``transaction.atomic`` belongs to that transaction: others see it, and a

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from cacheback_app.engine.forks import watch
 from cacheback_app.exceptions import ConfigurationException
 
-from .base import BaseStore
+from .checked import CheckedStore
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class UnknownOutcome(Exception):
     perhaps because the first one had been made."""
 
 
-class DynamoDBStore(BaseStore):
+class DynamoDBStore(CheckedStore):
     """Keeps entries in a DynamoDB table with the text keys ``pk`` and ``sk``.
 
     The value is the attribute ``data``. ``expires`` is checked by every read; ``ttl``, in whole

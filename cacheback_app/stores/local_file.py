@@ -16,7 +16,7 @@ from pathlib import Path
 from cacheback_app.engine import files
 from cacheback_app.exceptions import ConfigurationException
 
-from .base import BaseStore
+from .checked import CheckedStore
 from .keys import digest, joined
 
 
@@ -24,7 +24,7 @@ class NotAnEntry(OSError):
     """A file in the store's folder that is cut off, or none of ours."""
 
 
-class LocalFileStore(BaseStore):
+class LocalFileStore(CheckedStore):
     """Keeps entries in files.
 
     :param path: the folder, made by the first write.

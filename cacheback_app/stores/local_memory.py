@@ -7,10 +7,10 @@ import time
 
 from cacheback_app.engine.forks import watch
 
-from .base import BaseStore
+from .checked import CheckedStore
 
 
-class LocalMemoryStore(BaseStore):
+class LocalMemoryStore(CheckedStore):
     """Keeps entries in a dict: shared by the threads of one process, and gone with it."""
 
     is_local = True

@@ -8,7 +8,7 @@ from typing import Any
 
 from cacheback_app.exceptions import ConfigurationException
 
-from .base import BaseStore
+from .checked import CheckedStore
 from .keys import joined
 
 
@@ -33,7 +33,7 @@ return redis.call('DEL', KEYS[1])
 """)
 
 
-class RedisStore(BaseStore):
+class RedisStore(CheckedStore):
     """Keeps entries in Redis, which drops them itself when they expire.
 
     Nothing is sent twice: a compare-and-set that was made, and whose answer was lost, would fail

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cacheback_app.engine.forks import watch
 from cacheback_app.exceptions import ConfigurationException
 
-from .base import BaseStore
+from .checked import CheckedStore
 from .idle import IdleConnections
 from .keys import digest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Executable
 
 
-class SQLAlchemyStore(BaseStore):
+class SQLAlchemyStore(CheckedStore):
     """Keeps entries in a table of their own, which is made when it is missing.
 
     Keys and values are binary columns: those hold NUL on PostgreSQL, and are compared

@@ -12,7 +12,7 @@ from cacheback_app.engine.forks import watch
 from cacheback_app.engine.sqlite import use_wal
 from cacheback_app.exceptions import ConfigurationException
 
-from .base import BaseStore
+from .checked import CheckedStore
 from .idle import IdleConnections
 
 _TABLE = """
@@ -40,7 +40,7 @@ _DELETE_IF = _DELETE + " AND value = ? AND (expires IS NULL OR expires > ?)"
 _PRUNE = "DELETE FROM entries WHERE expires <= ?"
 
 
-class SQLiteStore(BaseStore):
+class SQLiteStore(CheckedStore):
     """Keeps entries in the table of an SQLite file in WAL mode; a write is one statement.
 
     :param path: the file, made by the first write. Not on a network file system.

@@ -1,4 +1,4 @@
-"""What every store gets from BaseStore, and how backends fail."""
+"""What every store gets from CheckedStore, and how backends fail."""
 
 import pickle
 from pathlib import Path

@@ -56,7 +56,7 @@ def test_options() -> None:
         told.setdefault(last, {})[option] = default
     for name in package.__all__:
         cls = getattr(package, name)
-        if name.endswith("Store") and name not in ("BaseStore", "LocalMemoryStore"):
+        if name.endswith("Store") and name not in ("BaseStore", "CheckedStore", "LocalMemoryStore"):
             parameters = Options(cls)._parameters.values()
             defaults = {
                 one.name: "" if one.default is one.empty else repr(one.default).replace("'", '"')

@@ -70,12 +70,14 @@ def test_reads_are_consistent(store: DynamoDBStore, sent: list[Any]) -> None:
 
 def test_item(store: DynamoDBStore, moto_store: dict[str, Any], client: Any) -> None:
     """Keys and values are readable attributes; ``ttl`` is in whole seconds for DynamoDB."""
+    before = time.time()
     store.set("item", "sk", "value", expire="1m")
+    after = time.time()
     table = moto_store["OPTIONS"]["table"]
     key = {"pk": {"S": "item"}, "sk": {"S": "sk"}}
     item = client.get_item(TableName=table, Key=key)["Item"]
     assert item["data"] == {"S": "value"}
-    assert 59 < float(item["expires"]["N"]) - time.time() <= 60
+    assert before + 60 <= float(item["expires"]["N"]) <= after + 60
     assert 0 <= int(item["ttl"]["N"]) - float(item["expires"]["N"]) < 1
     store.set("item", "sk", "value")
     assert client.get_item(TableName=table, Key=key)["Item"].keys() == {"pk", "sk", "data"}

@@ -1,10 +1,13 @@
 """The facts of the seed document, stores-api.txt, on the stores that took its place."""
 
+import asyncio
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cacheback_app.containers import CacheContainer
 from cacheback_app.stores import (
     BaseStore,
     DataFormatException,
@@ -13,6 +16,7 @@ from cacheback_app.stores import (
     LocalMemoryStore,
     NotFoundException,
 )
+from cacheback_app.stores.handler import build
 from cacheback_app.stores.options import Options
 
 
@@ -33,9 +37,62 @@ def test_signatures() -> None:
 
 
 def test_is_abstract() -> None:
-    """The base class can't be used itself."""
+    """BaseCache: "abstract" are delete, get and set, and no other method."""
+    assert BaseStore.__abstractmethods__ == {"get", "set", "delete"}
     with pytest.raises(TypeError, match="abstract"):
         BaseStore()  # type: ignore[abstract]
+
+
+class Pairs(BaseStore):
+    """A store of one's own as the seed's are written."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[tuple[str, str], str] = {}
+
+    def get(self, pk: str, sk: str) -> str:
+        if (pk, sk) not in self.pairs:
+            raise NotFoundException
+        return self.pairs[pk, sk]
+
+    def set(
+        self,
+        pk: str,
+        sk: str,
+        value: str,
+        not_set: bool = False,
+        constraint: str | None = None,
+        expire: Any = None,
+    ) -> None:
+        there = self.pairs.get((pk, sk))
+        if (not_set and there is not None) or constraint not in (None, there):
+            raise DataFormatException
+        self.pairs[pk, sk] = value
+
+    def delete(self, pk: str, sk: str, constraint: str | None = None) -> None:
+        if constraint not in (None, self.pairs.get((pk, sk))):
+            raise DataFormatException
+        self.pairs.pop((pk, sk), None)
+
+
+def test_a_store_of_ones_own() -> None:
+    """A subclass that has the three methods is a store: for async callers and containers, too."""
+    store = build("mine", {"BACKEND": f"{__name__}.Pairs"})
+    container = CacheContainer("greeting", store, lambda name: f"Hello {name}!")
+    assert container["Peter"] == container["Peter"] == "Hello Peter!"
+    assert store.get("greeting", "Peter") == '"Hello Peter!"'
+
+    async def use() -> None:
+        await store.aset("pk", "sk", "value", not_set=True)
+        with pytest.raises(DataFormatException):
+            await store.aset("pk", "sk", "value", not_set=True)
+        assert await store.aget("pk", "sk") == "value"
+        await store.adelete("pk", "sk", constraint="value")
+        with pytest.raises(NotFoundException):
+            await store.aget("pk", "sk")
+
+    asyncio.run(use())
+    assert store.delete_expired() == 0
+    store.close()
 
 
 def test_get(cache: BaseStore) -> None:
