@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from .durations import Duration
+from .exceptions import ConfigurationException
 
 _DEFAULTS: Mapping[str, Any] = {
     "CACHEBACK_CACHE_ALIAS": "default",
@@ -56,7 +57,10 @@ class Conf:
         setting = f"CACHEBACK_{name.upper()}"
         if setting not in _DEFAULTS:
             raise AttributeError(name)
-        value = self.__dict__[name] = getattr(settings, setting, _DEFAULTS[setting])
+        value = getattr(settings, setting, _DEFAULTS[setting])
+        if isinstance(_DEFAULTS[setting], dict) and not isinstance(value, Mapping):
+            raise ConfigurationException(f"{setting} must be a dict, not {type(value).__name__}")
+        self.__dict__[name] = value
         return value
 
 

@@ -36,6 +36,8 @@ class LocalFileStore(CheckedStore):
     def __init__(self, path: str | Path, *, durable: bool = True) -> None:
         if not files.can_lock:
             raise ConfigurationException("LocalFileStore needs a system that can lock files")
+        if path == "":  # of an empty variable, say, which would be the working directory
+            raise ConfigurationException("the option 'path' is empty; '.' is this folder")
         self._root = os.path.abspath(path)
         self._durable = durable
 

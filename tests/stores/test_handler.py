@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from cacheback_app.containers import containers
 from cacheback_app.stores import (
     CheckedStore,
     ConfigurationException,
@@ -127,6 +128,7 @@ def test_setting_changes(settings: Any) -> None:
         ({"BACKEND": f"{BACKENDS}.BaseStore"}, "abstract class"),
         ({"BACKEND": f"{__name__}.Broken"}, "no such device"),
         ({"BACKEND": f"{BACKENDS}.SQLiteStore", "OPTIONS": {"path": ":memory:"}}, "needs a file"),
+        ({"BACKEND": f"{BACKENDS}.LocalFileStore", "OPTIONS": {"path": ""}}, "the option 'path'"),
         (
             {"BACKEND": f"{BACKENDS}.RedisStore", "OPTIONS": {"url": "http://host"}},
             "the option 'url'",
@@ -162,6 +164,16 @@ def test_bad_configuration(settings: Any, definition: Any, problem: str) -> None
     assert problem in str(caught.value)
     assert "secret" not in str(caught.value)
     assert isinstance(caught.value, ImproperlyConfigured)
+
+
+@pytest.mark.parametrize("setting", ["CACHEBACK_STORES", "CACHEBACK_CONTAINERS"])
+@pytest.mark.parametrize("value", [None, "default", ["default"]])
+def test_a_setting_that_is_no_dict(settings: Any, setting: str, value: Any) -> None:
+    """S1: a setting as a whole may be wrong, too."""
+    setattr(settings, setting, value)
+    asked = stores if setting == "CACHEBACK_STORES" else containers
+    with pytest.raises(ConfigurationException, match=f"{setting} must be a dict, not"):
+        asked["default"]
 
 
 def test_unknown_alias(settings: Any) -> None:
