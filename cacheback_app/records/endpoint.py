@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
@@ -126,6 +127,8 @@ class CachedEndpoint(Generic[M]):
                 import httpx
 
                 self._own_client = httpx.Client()
+                # Not at exit: a forked child would end its parent's TLS connections.
+                weakref.finalize(self, self._own_client.close).atexit = False
             return self._own_client
 
     @property

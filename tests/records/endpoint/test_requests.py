@@ -1,5 +1,6 @@
 """R1, R6: what a request gives, and what it leaves in the cache."""
 
+import gc
 from dataclasses import dataclass
 from typing import Any
 
@@ -259,6 +260,16 @@ def test_clients_are_closed_by_who_made_them(api: Api, make: Make) -> None:
         own = endpoint.client
     assert own.is_closed
     assert endpoint.request("trackers") == [A, B, C]
+
+
+def test_a_client_is_closed_with_its_endpoint(api: Api) -> None:
+    """Nobody has to close an endpoint: its own client is closed when nothing refers to it."""
+    endpoint = endpoint_class(api)()
+    endpoint.request("trackers")
+    own = endpoint.client
+    del endpoint
+    gc.collect()
+    assert own.is_closed
 
 
 @pytest.mark.parametrize(
