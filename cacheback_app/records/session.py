@@ -36,7 +36,8 @@ class JSONSession(Generic[T]):
 
     :ivar max_length: how many records are kept, which are those saved last.
     :ivar version: the version of the files' format.
-    :ivar data: the records, in the order in which they were saved.
+    :ivar data: the records, in the order in which they were saved. A list that is set takes the
+        place of those that are in memory.
     :ivar modified: when the files were last read, written or found changed, as their time of
         modification in nanoseconds; 0 before that.
     """
@@ -51,6 +52,7 @@ class JSONSession(Generic[T]):
         if self.max_length < 0:
             raise ValueError("max_length can't be negative")
         self._journal: Journal | None = None
+        self._table: Table[T] | None = None
         self.after_fork()
         watch(self)
 
@@ -78,7 +80,7 @@ class JSONSession(Generic[T]):
         """
         lifetime = seconds(expire)
         with self._lock:
-            self.data, self._journal = [], Journal(Path(path))
+            self._table, self.data, self._journal = None, [], Journal(Path(path))
             self._read(self._journal)
             if lifetime is not None:
                 self.table.drop_older(time.time() - lifetime)
@@ -91,7 +93,7 @@ class JSONSession(Generic[T]):
                 is_other = self.model is not None
                 self.model, self._journal = model, None
                 if is_other:
-                    self.data = []
+                    self._table, self.data = None, []
 
     def refresh(self, path: str | os.PathLike[str]) -> bool:
         """Read what others wrote since; return whether there was something."""
@@ -122,9 +124,12 @@ class JSONSession(Generic[T]):
             self._learn(data)
         if not isinstance(data, Table) or data.model is not self.model:
             with self._lock:
-                self.data = table = self._new_table()
+                table = self._table
+                if table is None or table.model is not self.model:
+                    table = self._new_table()
                 if not isinstance(data, Table):
-                    table.extend(data)
+                    table.exchange(data)
+                self.data = self._table = table
                 return table
         data.max_length = self.max_length
         return data
@@ -186,7 +191,7 @@ class JSONSession(Generic[T]):
         for change in pending:
             table.apply(change)
         table.pending = pending
-        self.data = table
+        self.data = self._table = table
         return None
 
     def _learn(self, records: Sequence[T]) -> None:

@@ -84,6 +84,15 @@ class Table(Sequence[T], Generic[T]):
         """Remove the record with the id of this one, if there is one."""
         self._do(Change(time.time(), removed=(self._known().key(record),)))
 
+    def exchange(self, records: Sequence[T]) -> None:
+        """Have these records in the place of all that are here; those that are the same stay."""
+        given = {each.key: each for each in self._known().encoded(records)} if records else {}
+        removed = tuple(key for key in self.rows if key not in given)
+        texts = {key: row.text for key, row in self.rows.items()}
+        saved = [each for key, each in given.items() if each.text != texts.get(key)]
+        if removed or saved:
+            self._do(Change(time.time(), removed=removed, saved=saved))
+
     def _do(self, change: Change[T]) -> None:
         self.apply(change)
         self.pending.append(change)

@@ -189,8 +189,8 @@ def test_a_session_takes_the_model_of_its_records(tmp_path: Path) -> None:
     other: JSONSession[Tracker] = JSONSession(model=Tracker)
     other.load(str(tmp_path / "x.json"))
     assert other.data == [ONE, TWO]
-    session.data = [THREE]
-    session.save(tmp_path / "x.json")
+    third: JSONSession[Tracker] = JSONSession(data=[THREE])
+    third.save(tmp_path / "x.json")
     assert other.refresh(tmp_path / "x.json") and other.data == [ONE, TWO, THREE]
 
 

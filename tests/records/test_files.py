@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import time_machine
 from pydantic import BaseModel, ConfigDict
 
 from cacheback_app.engine import files
@@ -352,6 +353,29 @@ def test_a_session_by_itself(tmp_path: Path) -> None:
     session.save(path)
     assert session.data == [Tracker(3), Tracker(5), Tracker(4)]
     assert session.process_data(map(Tracker, (1, 2, 1, 3, 4))) == list(map(Tracker, (1, 3, 4)))
+
+
+def test_data_that_is_set_takes_the_place_of_what_was_there(
+    json_cache: JSONCache[Tracker],
+) -> None:
+    """R3: after a commit memory and files agree; what others wrote meanwhile is not lost."""
+    with time_machine.travel(0, tick=False) as clock:
+        json_cache.add_entry(Tracker(1), Tracker(2), Tracker(3))
+        clock.shift(60)
+        other = another(json_cache)
+        session = json_cache.session
+        session.data = [record for record in session.data if record.id != 2]
+        session.data = [*session.data, Tracker(4), Tracker(1, "new")]
+        other.add_entry(Tracker(5))
+        json_cache.commit()
+        expected = [Tracker(3), Tracker(4), Tracker(1, "new"), Tracker(5)]
+        for reader in (json_cache, other, another(json_cache)):
+            assert sorted(map(repr, reader.load_cache())) == sorted(map(repr, expected))
+        other.expire_after = 60
+        assert Tracker(3) not in other.load_cache()  # it was not saved again
+        session.data = []
+        json_cache.commit()
+        assert json_cache.load_cache() == another(json_cache).load_cache() == []
 
 
 def test_a_cache_uses_its_session(json_cache: JSONCache[Tracker]) -> None:
