@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from .data import check_data, check_text
@@ -15,12 +16,11 @@ from .host import get_host
 from .models import JSONCacheItem
 from .new_item import NewItem
 from .packets import check_size
+from .reading import date_of
 from .updating import Failure, update
 from .writing import BATCH, atomically, batches, settled, upsert
 
 logger = logging.getLogger("sodarcache")
-
-T = TypeVar("T")
 
 
 class Omitted(Enum):
@@ -65,7 +65,7 @@ class SODARCacheAPI:
         """
         cls.check_app_name(app_name)
         cls.check_data_type(data_type)
-        item = _first(_items(app_name, name, project))
+        item = next(iter(_items(_place(app_name, name, project))), None)
         if item is not None and project is not Omitted.PROJECT:
             item.project = project
         return item
@@ -103,8 +103,7 @@ class SODARCacheAPI:
         :raises ValueError: for an unknown app name.
         """
         cls.check_app_name(app_name)
-        items = _items(app_name, name, project)
-        date = _first(items.values_list("date_modified", flat=True))
+        date = date_of(_place(app_name, name, project))
         return None if date is None else date.timestamp()
 
     @classmethod
@@ -127,7 +126,7 @@ class SODARCacheAPI:
         new = NewItem(app_name, name, data, data_type, project, user)
         using = router.db_for_write(JSONCacheItem)
         cls.check_app_name(app_name)
-        item = cls._made(new, using)
+        item = cls._made(new, connections[using])
         settled(lambda: upsert([item], using, keeps_user=item.user_id is None), using)
         logger.debug("Set %s", new.title)
         return item
@@ -142,7 +141,7 @@ class SODARCacheAPI:
         """
         # In one order everywhere, so that two callers never wait for each other in a circle.
         using = router.db_for_write(JSONCacheItem)
-        made = cls._made_by_place(items, using)
+        made = cls._made_by_place(items, connections[using])
         in_order = [made[place] for place in sorted(made)]
         named = [item for item in in_order if item.user_id is not None]
         unnamed = [item for item in in_order if item.user_id is None]
@@ -163,7 +162,7 @@ class SODARCacheAPI:
         :raises ValueError: for an unknown app name.
         """
         cls.check_app_name(app_name)
-        if _delete(_items(app_name, name, project)):
+        if _delete(_items(_place(app_name, name, project))):
             logger.debug("Deleted %s:%s", app_name, name)
 
     @classmethod
@@ -224,45 +223,56 @@ class SODARCacheAPI:
         :raises ValueError: as in :meth:`set_cache_item`.
         """
         cls.check_app_name(new.app_name)
-        return cls._made(new, router.db_for_write(JSONCacheItem))
+        return cls._made(new, connections[router.db_for_write(JSONCacheItem)])
 
     @classmethod
-    def _made(cls, new: NewItem, using: str) -> JSONCacheItem:
+    def _made(
+        cls, new: NewItem, connection: BaseDatabaseWrapper, first: JSONCacheItem | None = None
+    ) -> JSONCacheItem:
         cls.check_data_type(new.data_type)
         check_text(new.name, "name", at_most=255)
-        check_data(new.data, connections[using].vendor)
-        item = new.unsaved(get_host().checked_project(new.project))
-        check_size(item, connections[using])
+        check_data(new.data, connection.vendor)
+        if first is None:
+            item = new.unsaved(get_host().checked_project(new.project))
+        else:
+            item = new.like(first)
+        check_size(item, connection)
         return item
 
     @classmethod
     def _made_by_place(
-        cls, items: Iterable[NewItem | Mapping[str, Any]], using: str
+        cls, items: Iterable[NewItem | Mapping[str, Any]], connection: BaseDatabaseWrapper
     ) -> dict[tuple[str, str, str], JSONCacheItem]:
         made: dict[tuple[str, str, str], JSONCacheItem] = {}
         known: set[str] = set()
+        firsts: dict[tuple[int, int], tuple[NewItem, JSONCacheItem]] = {}
         for given in items:
             new = given if isinstance(given, NewItem) else NewItem(**given)
             if new.app_name not in known:
                 cls.check_app_name(new.app_name)
                 known.add(new.app_name)
-            item = cls._made(new, using)
+            owners = id(new.project), id(new.user)
+            _, first = firsts.get(owners, (None, None))
+            item = cls._made(new, connection, first)
+            if first is None:
+                firsts[owners] = new, item  # with ``new``, as the ids are of what it holds
             made[str(item.project_id), item.app_name, item.name] = item
         return made
 
 
-def _items(app_name: str, name: str, project: Any) -> QuerySet[JSONCacheItem]:
+def _place(app_name: str, name: str, project: Any) -> dict[str, Any]:
+    """Return what tells an item from the others: values by the names of fields."""
     check_text(name, "name")
-    items = JSONCacheItem.objects
-    if project is Omitted.PROJECT and get_host().reads_any_project:
-        return items.filter(app_name=app_name, name=name).order_by("pk")[:1]
-    owner = None if project is Omitted.PROJECT else get_host().checked_project(project)
-    return items.filter(app_name=app_name, name=name, project=owner)
+    place = {"app_name": app_name, "name": name}
+    if project is not Omitted.PROJECT:
+        return {**place, "project": get_host().checked_project(project)}
+    return place if get_host().reads_any_project else {**place, "project": None}
 
 
-def _first(items: QuerySet[Any, T]) -> T | None:
-    # There is one at most: first() would take as long to add an order as the database for the rest.
-    return next(iter(items), None)
+def _items(place: Mapping[str, Any]) -> QuerySet[JSONCacheItem]:
+    items = JSONCacheItem.objects.filter(**place)
+    # There is one at most: to add an order would take as long as the database for the rest.
+    return items if "project" in place else items.order_by("pk")[:1]
 
 
 def _delete(items: QuerySet[JSONCacheItem]) -> int:

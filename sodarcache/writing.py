@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT DO UPDATE, through the ORM's own compiler.
+"""Writing items, each in the place of the one with its names, for racing writers, too.
 
 ``bulk_create(update_conflicts=True)`` is the same statement, but returns neither the UUID nor the
 user of a row that was there.
@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import JSONField, Value
-from django.db.models.constants import OnConflict
-from django.db.models.sql import InsertQuery
 
+from .columns import fields, loaded
 from .models import JSONCacheItem
 from .packets import fitting
+from .statements import INSERTED, RETURNED, WRITTEN, returns_rows, upsert_of
 
 T = TypeVar("T")
 
@@ -28,11 +27,6 @@ _TRIES = 10
 _DEADLOCKS = frozenset({"40P01", "40001", 1213, 1020})
 """What PostgreSQL (SQLSTATE) and MariaDB (error number) call a transaction that lost to another."""
 
-_WRITTEN = ["data", "date_modified", "revision", "is_invalidated"]
-_INSERTED = ["project", "app_name", "name", "user", "sodar_uuid", *_WRITTEN]
-_UNIQUE = ["scope", "app_name", "name"]
-_RETURNED = ["id", "user", "sodar_uuid", "date_modified", "scope"]
-
 
 def upsert(items: Sequence[JSONCacheItem], using: str, *, keeps_user: bool) -> None:
     """Write unsaved items, each in the place of the one with its names, if there is one.
@@ -42,7 +36,7 @@ def upsert(items: Sequence[JSONCacheItem], using: str, *, keeps_user: bool) -> N
 
     :param keeps_user: whether an item that is there keeps its user.
     """
-    updated = _WRITTEN if keeps_user else [*_WRITTEN, "user"]
+    updated = WRITTEN if keeps_user else [*WRITTEN, "user"]
     for batch in batches(items, BATCH, connections[using]):
         for part in fitting(batch, connections[using]):
             insert(part, using, updated)
@@ -50,26 +44,16 @@ def upsert(items: Sequence[JSONCacheItem], using: str, *, keeps_user: bool) -> N
 
 def insert(items: Sequence[JSONCacheItem], using: str, updated: Sequence[str]) -> None:
     """Write unsaved items in one statement, changing only ``updated`` of those that are there."""
-    query = InsertQuery(
-        JSONCacheItem,
-        on_conflict=OnConflict.UPDATE,
-        update_fields=_fields(updated),
-        unique_fields=_fields(_UNIQUE),
-    )
-    given = [item.data for item in items]
-    for item in items:
-        if item.data is None:
-            item.data = Value(None, JSONField())  # JSON's null, as None would be SQL's
-    try:
-        # Raw: auto_now would put the time of the statement over that of a job's fetch.
-        query.insert_values(_fields(_INSERTED), list(items), raw=True)
-        rows = query.get_compiler(using=using).execute_sql(_returned(connections[using]))
-    finally:
-        for item, data in zip(items, given, strict=True):
-            item.data = data
-    if not rows:
-        rows = _read_back(items, using)
-    names = [field.attname for field in _fields(_RETURNED)]
+    connection = connections[using]
+    sql, parameters = upsert_of(items, connection, updated)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows = (
+            loaded(cursor.fetchall(), RETURNED, connection)
+            if returns_rows(connection)
+            else _read_back(items, using)
+        )
+    names = [field.attname for field in fields(RETURNED)]
     for item, row in zip(items, rows, strict=True):
         for name, value in zip(names, row, strict=True):
             setattr(item, name, value)
@@ -104,7 +88,7 @@ def atomically(do: Callable[[], T], using: str) -> T:
 
 def batches(rows: Sequence[T], size: int, connection: BaseDatabaseWrapper) -> list[Sequence[T]]:
     """Return ``rows`` in parts that fit into one statement."""
-    most = min(size, max(1, _parameters(connection) // len(_INSERTED)))
+    most = min(size, max(1, _parameters(connection) // len(INSERTED)))
     return [rows[start : start + most] for start in range(0, len(rows), most)]
 
 
@@ -119,22 +103,13 @@ def _parameters(connection: BaseDatabaseWrapper) -> int:
     return limit
 
 
-def _fields(names: Sequence[str]) -> list[Any]:
-    return [JSONCacheItem._meta.get_field(name) for name in names]
-
-
-def _returned(connection: BaseDatabaseWrapper) -> list[Any] | None:
-    can_return = connection.features.can_return_rows_from_bulk_insert
-    return _fields(_RETURNED) if can_return else None
-
-
 def _read_back(items: Sequence[JSONCacheItem], using: str) -> list[Any]:
     """Return the rows of ``items``, for MySQL, which has no RETURNING."""
     rows = []
     for item in items:
         key = {"project": item.project_id, "app_name": item.app_name, "name": item.name}
         found = JSONCacheItem.objects.using(using).filter(**key)
-        rows.append(found.values_list(*_RETURNED).get())
+        rows.append(found.values_list(*RETURNED).get())
     return rows
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connections
-from django.db.models.signals import post_delete, pre_delete
+from django.db.models.signals import post_delete, post_init, pre_delete
 from django.forms.models import model_to_dict
 from django.test.utils import CaptureQueriesContext
 
+from sodarcache.host import get_host
 from sodarcache.models import JSONCacheItem, Project
 from sodarcache.new_item import NewItem
 from sodarcache.plugins import BackendPlugin, get_backend_api
@@ -284,8 +285,9 @@ def test_data_comes_back(api: Any, data: Any) -> None:
     """What JSON holds is read as it was set, None included."""
     assert api.set_cache_item(APP, "a", data).data == data
     assert api.get_cache_item(APP, "a").data == data
-    assert api.set_cache_items([NewItem(APP, "a", data)])[0].data == data
-    assert api.get_cache_items(APP, ["a"])["a"].data == data
+    made = api.set_cache_items([NewItem(APP, name, data) for name in "abc"])
+    assert [item.data for item in made] == [data] * 3
+    assert [item.data for item in api.get_cache_items(APP, "abc").values()] == [data] * 3
 
 
 def test_bulk_is_a_constant_number_of_queries(
@@ -315,6 +317,49 @@ def test_bulk_is_a_constant_number_of_queries(
     again = api.set_cache_items([{**item, "user": None} for item in new(10)])
     assert {item.data: item.user_id for item in again}[1] == user.pk
     assert api.get_cache_items(APP, ["n0"]) == {} == api.get_cache_items(APP, [], project)
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_items_of_a_bulk_are_as_they_are_read(
+    api: Any, project: Any, other: Any, user: Any, database: str, is_watched: bool
+) -> None:
+    """A bulk set returns each item with its own project, user, UUID and names, as a read gives
+    it; nothing of it is still to be loaded. Who listens to new instances hears of each."""
+    places = [(of, by) for of in (project, other, None) for by in (user, None)] * 2
+    new = [NewItem(APP, f"n{n}", [n], project=of, user=by) for n, (of, by) in enumerate(places)]
+    heard: list[Any] = []
+
+    def hear(instance: Any, **kwargs: Any) -> None:
+        heard.append(instance)
+
+    if is_watched:
+        post_init.connect(hear, sender=JSONCacheItem)
+    try:
+        made = api.set_cache_items(new)
+    finally:
+        post_init.disconnect(hear, sender=JSONCacheItem)
+    assert {*map(id, made)} <= {*map(id, heard)} if is_watched else not heard
+    assert len({item.sodar_uuid for item in made}) == len(new)
+    read = {item.pk: item for item in JSONCacheItem.objects.all()}
+    for given, item in zip(new, made, strict=True):
+        assert (item.project, item.user, item.data) == (given.project, given.user, given.data)
+        assert not item.get_deferred_fields() and not item._state.adding
+        mine, theirs = vars(item), vars(read[item.pk])
+        assert {**mine, "_state": None} == {**theirs, "_state": None}
+        assert item._state.db == database
+
+
+def test_a_read_of_any_project(
+    api: Any, project: Any, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P2: where an omitted project means any, as in SODAR Core, reads give the first item's."""
+    monkeypatch.setattr(type(get_host()), "reads_any_project", True)
+    assert api.get_update_time(APP, "a") is None
+    first, second = (api.set_cache_item(APP, "a", 1, project=of) for of in (other, project))
+    assert api.get_cache_item(APP, "a") == first
+    assert api.get_update_time(APP, "a") == first.date_modified.timestamp()
+    assert api.get_update_time(APP, "a", project) == second.date_modified.timestamp()
+    assert api.get_update_time(APP, "a", None) is None
 
 
 def test_bulk_sets_all_or_none_and_the_last_wins(api: Any, items: Any, project: Any) -> None:
