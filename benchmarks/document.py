@@ -28,6 +28,7 @@ Measured {versions}.
 - The other columns are the peers, each named as it is installed. They do the same in the same
   rounds, and show their ratio to the same floor or, where there is no floor, the same figure as
   ours. An empty cell means that the library has no such thing, or none that could be compared.
+- **absent** means that it has, and was not installed.
 
 ## What is measured
 
@@ -55,6 +56,12 @@ Measured {versions}.
 - **broker refuses** is a port on which nothing listens, **broker is silent** one that accepts
   connections and never answers; each for a process that never saw it up. "For ever" is longer
   than four seconds.
+- **The project cache** has the plain ORM for its floor: django-sodar-core's statements, on our
+  table. The rows that end in *django-sodar-core's* have the original itself, called in the same
+  rounds, in a process, a database and an environment of its own: `make test-sodar` first makes
+  that, `.venv-sodar`; `BENCH_SODAR_PYTHON` names another's Python. SODAR Core needs PostgreSQL.
+  SQLite writes over what a DELETE frees where it is built so (`secure_delete`, as Debian's is),
+  which a row beside the bare DELETE shows.
 """
 
 

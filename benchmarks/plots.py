@@ -17,7 +17,8 @@ def write(sections: Mapping[str, Sequence[Row]], folder: Path) -> dict[str, str]
     for section, rows in sections.items():
         compared = [row for row in rows if len(row.numbers) > 1 and _is_drawable(row)]
         if compared:
-            file = folder / f"benchmark-{section.split()[0].strip(',').lower()}.svg"
+            word = section.removeprefix("The ").split()[0].strip(",").lower()
+            file = folder / f"benchmark-{word}.svg"
             _draw(compared, file)
             pictures[section] = f"{folder.name}/{file.name}"
     return pictures

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from . import sodar_core
 from .timing import Samples
 
 FLOOR, OURS = "floor", "ours"
@@ -48,12 +49,14 @@ def timed(
     limit: float | None = None,
     *,
     rivals: Collection[str] = (),
+    absent: Collection[str] = (),
 ) -> Row:
     """Return the row of contenders that were timed beside each other.
 
     The target is met when the median of the rounds' ratios is at most ``limit``.
 
     :param rivals: the peers that promise what we do there, among which our place is told.
+    :param absent: the peers that could be in the row, and are not installed; it says so.
     """
     floor, ours = samples[FLOOR], samples[OURS]
     ratio = ours.over(floor)
@@ -67,7 +70,10 @@ def timed(
         f"<= {limit:g}x" if limit else "",
         _verdict(ratio.median <= limit) if limit else "",
         _place(ratio.median, {name: peers[name] for name in rivals if name in peers}),
-        {name: f"{_times(value)}x" for name, value in peers.items()},
+        {
+            **dict.fromkeys(absent, "absent"),
+            **{name: f"{_times(value)}x" for name, value in peers.items()},
+        },
         {OURS: ratio.median, **peers},
     )
 
@@ -80,6 +86,7 @@ def plain(
     show: Callable[[float], str] = "{:g}".format,
     is_met: Callable[[float, float], bool] = operator.le,
     rivals: Collection[str] = (),
+    absent: Collection[str] = (),
 ) -> Row:
     """Return the row of values that stand for themselves: counts, or times without a floor."""
     shown = {name: show(values[name]) for name in values}
@@ -91,7 +98,10 @@ def plain(
         f"{'=' if is_met is operator.eq else '<='} {show(limit)}" if limit is not None else "",
         _verdict(is_met(values[OURS], limit)) if limit is not None else "",
         _place(values[OURS], {name: values[name] for name in rivals if name in values}),
-        {name: shown[name] for name in PEERS if name in shown},
+        {
+            **dict.fromkeys(absent, "absent"),
+            **{name: shown[name] for name in PEERS if name in shown},
+        },
         {name: values[name] for name in (OURS, *PEERS) if name in values},
     )
 
@@ -142,7 +152,7 @@ def _version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
-        return None
+        return sodar_core.version() if name == SODAR else None
 
 
 _OWN = [field.name for field in fields(Row)][:-2]

@@ -1,13 +1,13 @@
-"""The project cache on SQLite and PostgreSQL, beside the same done with plain ORM calls.
+"""The project cache on SQLite and PostgreSQL, beside the original and plain ORM calls.
 
-The floor is how django-sodar-core 1.4 goes about it: read the row, save it; load it for its date;
-load the rows to delete them. It runs on this table, as that app can't be installed beside this one.
+The original is django-sodar-core's, in a process of its own, on PostgreSQL, which SODAR Core needs.
+The floor is how it goes about it, on this table: read the row, save it; load it for its date; load
+the rows to delete them. A second row of each has the original for its floor, where it is installed.
 SQLite is in WAL mode, and as its build has it otherwise: where ``secure_delete`` is on, a DELETE
 overwrites what it frees, so that one row compares with the bare statement.
 """
 
 import time
-import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +18,12 @@ from django.core.management import call_command
 from django.db import connections, reset_queries
 from django.test.utils import CaptureQueriesContext, override_settings
 
+from benchmarks import sodar_core
 from benchmarks.environment import Environment
-from benchmarks.report import FLOOR, OURS, Row, duration, plain, timed
-from benchmarks.timing import calls, interleaved
+from benchmarks.memory import allocated
+from benchmarks.report import FLOOR, OURS, SODAR, Row, duration, plain, timed
+from benchmarks.sodar_core import Original
+from benchmarks.timing import Samples, calls, interleaved
 
 APP = "sodarcache"
 KB = {"rows": ["x" * 100] * 10}
@@ -45,33 +48,36 @@ class _To:
 
 def run(environment: Environment) -> Iterator[Row]:
     call_command("migrate", verbosity=0)
-    yield from _rows("SQLite (WAL)", "default")
-    with _postgres() as alias:
-        if alias is not None:
-            yield from _rows("PostgreSQL", alias)
+    yield from _rows("SQLite (WAL)", "default", None)
+    with _server() as server:
+        if server is None:
+            return
+        with _database(server) as entry, _original(server) as original:
+            connections.settings["postgres"] = connections.configure_settings(
+                {"default": {}, "postgres": entry}
+            )["postgres"]
+            yield from _rows("PostgreSQL", "postgres", original)
 
 
-def _rows(database: str, alias: str) -> Iterator[Row]:
+def _rows(database: str, alias: str, original: Original | None) -> Iterator[Row]:
     from sodarcache.models import JSONCacheItem, Project
 
     with override_settings(DATABASE_ROUTERS=[_To(alias)]):
         if alias != "default":
             call_command("migrate", database=alias, verbosity=0)
         project = Project.objects.create(title="One")
-        yield from _single(database, alias, project)
-        yield from _deletions(database, alias, project)
-        yield from _bulk_sets(database, project)
+        yield from _sets(database, alias, project, original)
+        yield from _update_times(database, project, original)
+        yield from _deletions(database, alias, project, original)
+        yield from _bulk_sets(database, project, original)
         JSONCacheItem.objects.all().delete()
         yield from _syncs(database)
         Project.objects.all().delete()
         connections[alias].close()
 
 
-def _single(database: str, alias: str, project: Any) -> Iterator[Row]:
+def _sets(database: str, alias: str, project: Any, original: Original | None) -> Iterator[Row]:
     from sodarcache.api import SODARCacheAPI
-    from sodarcache.models import JSONCacheItem
-
-    items = JSONCacheItem.objects.filter(project=project, app_name=APP)
 
     def set_plainly() -> None:
         _set_plainly("a", project)
@@ -79,21 +85,52 @@ def _single(database: str, alias: str, project: Any) -> Iterator[Row]:
     def set_ours() -> None:
         SODARCacheAPI.set_cache_item(APP, "a", KB, project=project)
 
-    set_ours()
+    queries: dict[str, float] = {}
     for name, act in ((FLOOR, set_plainly), (OURS, set_ours)):
+        act()
         with CaptureQueriesContext(connections[alias]) as captured:
             act()
-        yield plain(f"queries of a set ({name}), {database}", {OURS: len(captured)})
+        queries[name] = len(captured)
     blocks = {FLOOR: calls("f()", f=set_plainly), OURS: calls("f()", f=set_ours)}
-    yield timed(f"set, 1 KB, {database}", interleaved(blocks, number=20, rounds=60), 0.7)
+    if original:
+        blocks[SODAR] = original.block("set_one", "a", KB)
+        queries[SODAR] = original.call("queries", "a", KB)
+    absent = _absent(database, original)
+    yield plain(f"queries of a set, {database}", queries, limit=1, absent=absent)
+    samples = interleaved(blocks, number=20, rounds=60)
+    yield from _timed(f"set, 1 KB, {database}", samples, 0.7, absent)
 
+
+def _update_times(database: str, project: Any, original: Original | None) -> Iterator[Row]:
+    from sodarcache.api import SODARCacheAPI
+    from sodarcache.models import JSONCacheItem
+
+    items = JSONCacheItem.objects.filter(project=project, app_name=APP)
     SODARCacheAPI.set_cache_item(APP, "large", FIVE_MB, project=project)
     blocks = {
         FLOOR: calls("q.filter(name='large').first().date_modified.timestamp()", q=items),
         OURS: calls("f('sodarcache', 'large', p)", f=SODARCacheAPI.get_update_time, p=project),
     }
+    if original:
+        original.call("set_one", 1, "large", FIVE_MB)
+        blocks[SODAR] = original.block("update_time", "large")
+    samples = interleaved(blocks, number=2, rounds=15)
     title = f"get_update_time, 5 MB, {database}"
-    yield timed(title, interleaved(blocks, number=2, rounds=15), 0.02)
+    yield from _timed(title, samples, 0.02, _absent(database, original))
+
+
+def _absent(database: str, original: Original | None) -> list[str]:
+    """Return who could run on that database, and is not installed."""
+    return [SODAR] if database == "PostgreSQL" and original is None else []
+
+
+def _timed(
+    title: str, samples: dict[str, Samples], limit: float, absent: list[str]
+) -> Iterator[Row]:
+    yield timed(title, samples, limit, absent=absent)
+    if SODAR in samples:
+        beside = {FLOOR: samples[SODAR], OURS: samples[OURS]}
+        yield timed(f"{title} / {SODAR}'s", beside, limit)
 
 
 def _set_plainly(name: str, project: Any) -> None:
@@ -105,7 +142,7 @@ def _set_plainly(name: str, project: Any) -> None:
     item.save()
 
 
-def _deletions(database: str, alias: str, project: Any) -> Iterator[Row]:
+def _deletions(database: str, alias: str, project: Any, original: Original | None) -> Iterator[Row]:
     from sodarcache.api import SODARCacheAPI
     from sodarcache.models import JSONCacheItem
 
@@ -123,11 +160,17 @@ def _deletions(database: str, alias: str, project: Any) -> Iterator[Row]:
     for name, act in ((FLOOR, delete_plainly), (OURS, SODARCacheAPI.delete_cache)):
         seconds = _time_to_empty(project, act)
         _fill(project)
-        spent[name] = seconds, _allocated(act)
-    for place, unit, limit in ((0, "s", 0.05), (1, "MB", None)):
+        spent[name] = seconds, allocated(act)
+    if original:
+        spent[SODAR] = tuple(original.call("delete", 10_000, TEN_KB))
+    for place, unit in enumerate(("s", "MB")):
         values = {name: round(numbers[place], 3) for name, numbers in spent.items()}
-        at_most = values[FLOOR] * limit if limit else 10
-        yield plain(f"delete_cache, 10,000 x 10 KB, {unit}, {database}", values, limit=at_most)
+        title = f"delete_cache, 10,000 x 10 KB, {unit}, {database}"
+        limits = {name: 0.05 * value if unit == "s" else 10 for name, value in values.items()}
+        yield plain(title, values, limit=limits[FLOOR], absent=_absent(database, original))
+        if original:
+            beside = {FLOOR: values[SODAR], OURS: values[OURS]}
+            yield plain(f"{title} / {SODAR}'s", beside, limit=limits[SODAR])
     bare = {
         FLOOR: _time_to_empty(project, delete_barely),
         OURS: _time_to_empty(project, SODARCacheAPI.delete_cache),
@@ -154,14 +197,14 @@ def _time_to_empty(project: Any, act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _bulk_sets(database: str, project: Any) -> Iterator[Row]:
+def _bulk_sets(database: str, project: Any, original: Original | None) -> Iterator[Row]:
     from sodarcache.api import SODARCacheAPI
     from sodarcache.new_item import NewItem
 
     numbers = count()
 
-    def set_each() -> None:
-        for _ in range(1000):
+    def set_each(number: int) -> None:
+        for _ in range(number):
             _set_plainly(f"m{next(numbers)}", project)
 
     def set_all() -> None:
@@ -169,11 +212,14 @@ def _bulk_sets(database: str, project: Any) -> Iterator[Row]:
             NewItem(APP, f"m{next(numbers)}", KB, project=project) for _ in range(10_000)
         )
 
-    blocks = {FLOOR: calls("f()", f=set_each), OURS: calls("f()", f=set_all)}
+    blocks = {FLOOR: calls("f(1000)", f=set_each), OURS: calls("f()", f=set_all)}
+    if original:
+        blocks[SODAR] = lambda number: original.block("set_each", KB)(1000 * number)
     samples = interleaved(blocks, number=1, rounds=3)
-    samples[FLOOR].seconds[:] = [10 * seconds for seconds in samples[FLOOR].seconds]
+    for name in samples.keys() - {OURS}:
+        samples[name].seconds[:] = [10 * seconds for seconds in samples[name].seconds]
     title = f"set_cache_items, 10,000 x 1 KB / as many plain sets (10 x 1,000), {database}"
-    yield timed(title, samples, 0.05)
+    yield from _timed(title, samples, 0.05, _absent(database, original))
     SODARCacheAPI.delete_cache()
 
 
@@ -234,7 +280,7 @@ def _peaks() -> dict[int, float]:
         )
         if not peaks:
             _time_of_sync(1)  # imports, caches
-        peaks[wanted] = _allocated(lambda: _time_of_sync(1))
+        peaks[wanted] = allocated(lambda: _time_of_sync(1))
     return peaks
 
 
@@ -249,19 +295,9 @@ def _time_of_sync(workers: int) -> float:
     return time.perf_counter() - began
 
 
-def _allocated(act: Callable[[], object]) -> float:
-    """Return the MB that Python had allocated at most, more than before."""
-    tracemalloc.start()
-    try:
-        act()
-        return tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
-
-
 @contextmanager
-def _postgres() -> Iterator[str | None]:
-    """Add a new database on the local PostgreSQL; None where there is none."""
+def _server() -> Iterator[Any]:
+    """Connect to the local PostgreSQL; yield None where there is none."""
     try:
         import psycopg
 
@@ -270,16 +306,33 @@ def _postgres() -> Iterator[str | None]:
         print(f"no PostgreSQL: {type(exc).__name__}")
         yield None
         return
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def _database(server: Any) -> Iterator[dict[str, Any]]:
+    """Make a database on PostgreSQL for the time of the block; yield its entry of ``DATABASES``."""
     name = f"benchmarks_{uuid.uuid4().hex[:12]}"
     server.execute(f"CREATE DATABASE {name}")
     entry = {"ENGINE": "django.db.backends.postgresql", "NAME": name, "USER": "postgres"}
-    entry |= {"HOST": "127.0.0.1", "PORT": "5432"}
-    connections.settings["postgres"] = connections.configure_settings(
-        {"default": {}, "postgres": entry}
-    )["postgres"]
     try:
-        yield "postgres"
+        yield entry | {"HOST": "127.0.0.1", "PORT": "5432"}
     finally:
-        connections["postgres"].close()
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        server.close()
+
+
+@contextmanager
+def _original(server: Any) -> Iterator[Original | None]:
+    """Start SODAR Core's own; yield None where it is not installed."""
+    if sodar_core.version() is None:
+        yield None
+        return
+    with _database(server) as entry:
+        original = Original(entry)
+        try:
+            yield original
+        finally:
+            original.close()
