@@ -58,8 +58,9 @@ Measured {versions}.
   than four seconds.
 - **The project cache** has the plain ORM for its floor: django-sodar-core's statements, on our
   table. The rows that end in *django-sodar-core's* have the original itself, called in the same
-  rounds, in a process, a database and an environment of its own: `make test-sodar` first makes
-  that, `.venv-sodar`; `BENCH_SODAR_PYTHON` names another's Python. SODAR Core needs PostgreSQL.
+  rounds, in a process, a database and an environment of its own: `.venv-sodar`, which `make
+  test-sodar` makes and which must be there first, or that of the Python which
+  `BENCH_SODAR_PYTHON` names. SODAR Core needs PostgreSQL.
   SQLite writes over what a DELETE frees where it is built so (`secure_delete`, as Debian's is),
   which a row beside the bare DELETE shows.
 """
