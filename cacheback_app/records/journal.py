@@ -55,12 +55,14 @@ class _Known:
     :ivar journal: the one that continues the snapshot, None when none can be written on.
     :ivar end: up to where the journal was read.
     :ivar room: up to where the journal has zeros, as far as is known.
+    :ivar is_clean: whether no beginning of a line was found at the end.
     """
 
     snapshot: int
     journal: int | None = None
     end: int = 0
     room: int = 0
+    is_clean: bool = True
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         close(self.snapshot)
@@ -114,14 +116,17 @@ class Journal:
         if known is None:
             return None if self.has_news() else []
         around = known.around_end()
-        if around in _NOTHING:
+        known.is_clean = around in _NOTHING
+        if known.is_clean:
             return []
         if known.journal is None or not around.startswith(b"\n"):
             return None
-        lines, length, is_whole = _parse(_until_zeros(known.journal, known.end))
+        content = _until_zeros(known.journal, known.end)
+        lines, length, is_whole = _parse(content)
         if not is_whole:
             return None
         known.end += length
+        known.is_clean = length == len(content)
         return lines
 
     def load(self) -> tuple[Snapshot, list[Line], bool]:
@@ -215,8 +220,8 @@ class Journal:
         writer that was killed: who has loaded it since looks at nothing but the snapshot.
         """
         return (
-            known.end <= max(self._snapshot_size, _SMALLEST)
-            and known.around_end() in _NOTHING
+            known.is_clean
+            and known.end <= max(self._snapshot_size, _SMALLEST)
             and os.access(self._journal, os.F_OK)
         )
 
