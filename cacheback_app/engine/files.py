@@ -7,8 +7,7 @@ The lock is that of Django's file-based cache (``flock``, or ``LockFileEx`` on W
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from django.core.files import locks
 
@@ -18,22 +17,42 @@ can_lock = bool(locks.LOCK_EX)
 """Whether this system can lock files."""
 
 
-@contextmanager
-def locked(path: str) -> Iterator[None]:
-    """Keep all others out who lock ``path``, a file that is made when it is missing.
+class locked:
+    """Keeps all others out who lock ``path``, a file that is made when it is missing.
 
+    A class, as the overhead of a generator is felt where the disk has emptied the CPU's caches.
+
+    :param make_folder: whether a missing folder is made, too.
     :raises FileNotFoundError: when there is no such folder.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-    try:
-        locks.lock(descriptor, locks.LOCK_EX)
+
+    __slots__ = ("_descriptor", "_make_folder", "_path")
+
+    def __init__(self, path: str, *, make_folder: bool = False) -> None:
+        self._path = path
+        self._make_folder = make_folder
+
+    def __enter__(self) -> None:
         try:
-            yield
-        finally:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        except FileNotFoundError:
+            if not self._make_folder:
+                raise
+            os.makedirs(os.path.dirname(self._path), PRIVATE_FOLDER, exist_ok=True)
+            return self.__enter__()
+        try:
+            locks.lock(self._descriptor, locks.LOCK_EX)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        return None
+
+    def __exit__(self, *exc: object) -> None:
+        try:
             # Closing alone would leave it to a child that was forked off meanwhile.
-            locks.unlock(descriptor)
-    finally:
-        os.close(descriptor)
+            locks.unlock(self._descriptor)
+        finally:
+            os.close(self._descriptor)
 
 
 def write(path: str, content: bytes, *, durable: bool = True) -> None:
@@ -52,31 +71,34 @@ def write_all(descriptor: int, content: bytes, start: int = 0) -> None:
     """Write all of ``content`` at ``start``, in as many steps as the system wants."""
     left = memoryview(content)
     while left:
-        written = _pwrite(descriptor, left, start)
+        written = _write_at(descriptor, left, start)
         left, start = left[written:], start + written
 
 
 def read_all(descriptor: int, start: int, end: int) -> bytes:
     """Return what is in a file from ``start`` to ``end``, or to where it ends."""
     parts = []
-    while start < end and (part := _pread(descriptor, end - start, start)):
+    while start < end and (part := read_at(descriptor, end - start, start)):
         parts.append(part)
         start += len(part)
     return b"".join(parts)
 
 
-def _pread(descriptor: int, size: int, start: int) -> bytes:
-    if hasattr(os, "pread"):  # which leaves the file's position alone, that a child shares
-        return os.pread(descriptor, size, start)
+def _seek_and_read(descriptor: int, size: int, start: int) -> bytes:
     os.lseek(descriptor, start, os.SEEK_SET)
     return os.read(descriptor, size)
 
 
-def _pwrite(descriptor: int, content: memoryview, start: int) -> int:
-    if hasattr(os, "pwrite"):
-        return os.pwrite(descriptor, content, start)
+def _seek_and_write(descriptor: int, content: memoryview, start: int) -> int:
     os.lseek(descriptor, start, os.SEEK_SET)
     return os.write(descriptor, content)
+
+
+# pread and pwrite leave the file's position alone, that a child shares.
+read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
+"""Returns up to so many bytes of a file from a position on."""
+
+_write_at: Callable[[int, memoryview, int], int] = getattr(os, "pwrite", _seek_and_write)
 
 
 def replace(path: str, content: bytes, new: str, *, durable: bool = True) -> None:

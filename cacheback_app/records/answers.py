@@ -126,7 +126,7 @@ class Change(Generic[T]):
             self.renewed,
             self.forgotten,
         ]
-        return (json.dumps(head).encode(), *(saved.text for saved in self.saved))
+        return (_json(head), *[saved.text for saved in self.saved])
 
     @classmethod
     def load(cls, dumped: tuple[bytes, ...]) -> Change[T]:
@@ -141,3 +141,12 @@ class Change(Generic[T]):
             renewed,
             forgotten,
         )
+
+
+def _json(value: object) -> bytes:
+    from pydantic_core import to_json
+
+    try:
+        return to_json(value, inf_nan_mode="constants")
+    except ValueError:  # half of a surrogate pair, in an id that no record can have
+        return json.dumps(value).encode()

@@ -138,9 +138,10 @@ class RecordCache(ABC, Generic[T]):
             all these values.
         """
         schema = self._schema or self.schema
-        if isinstance(entry, schema.model):
-            identifier = entry.id  # type: ignore[attr-defined]
-        elif len(given := cast("Mapping[str, Any]", entry)) == 1 and "id" in given:
+        given: Any = entry
+        if isinstance(given, schema.model):
+            identifier = given.id  # type: ignore[attr-defined]
+        elif len(given) == 1 and "id" in given:
             identifier = given["id"]
         else:
             queries = [Query(name, value) for name, value in given.items()]

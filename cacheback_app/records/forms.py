@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -26,7 +26,7 @@ _LETTERS = {"text": "s", "moment": "d", "day": "d", "time": "t", "duration": "i"
 LETTERS = {**_LETTERS, "bytes": "b", "number": "n"}
 """The letters of the kinds that have an order."""
 
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # SQLite's integers
+SMALLEST, LARGEST = -(2**63), 2**63 - 1  # SQLite's integers
 _EPOCH_DAY = EPOCH.toordinal()
 # In UTC, a datetime can be in the day before the first one, or after the last one.
 _DAY_BIAS = 10
@@ -89,7 +89,7 @@ def native(value: Native | Decimal) -> Native | None:
     """Return a number as SQLite holds it, None when it can't hold it exactly."""
     if isinstance(value, float):
         return value
-    if value == (whole := _whole(value)) and _SMALLEST <= whole <= _LARGEST:
+    if value == (whole := _whole(value)) and SMALLEST <= whole <= LARGEST:
         return whole
     number = nearest_float(value)
     return number if number == value else None
@@ -137,8 +137,11 @@ def moment_text(moment: int) -> str:
 
 
 def _datetime(value: datetime) -> str:
-    """As ``moment_text``, of the days and seconds that Python has counted already."""
-    since = since_epoch(value)
+    return since_text(since_epoch(value))
+
+
+def since_text(since: timedelta) -> str:
+    """As ``moment_text``, of the days and seconds since the epoch, as Python has counted them."""
     day = _EPOCH_DAY + since.days + _DAY_BIAS
     # An f-string takes twice as long for this, and bulks have many datetimes.
     return "d%07d%05d%06d" % (day, since.seconds, since.microseconds)  # noqa: UP031
@@ -150,7 +153,7 @@ def day_text(day: int) -> str:
 
 
 def _integer(value: int) -> Form:
-    return value if _SMALLEST <= value <= _LARGEST else form(("number", value))
+    return value if SMALLEST <= value <= LARGEST else form(("number", value))
 
 
 def _array(texts: Iterable[str]) -> str:
@@ -180,6 +183,8 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
 # The most frequent types, without the detour through what makes any two values comparable.
 _COLUMNS: dict[type, Callable[[Any], Form]] = {
     type(None): lambda value: None,
+    bool: int,
+    float: lambda value: "x" if math.isnan(value) else value,
     str: _text,
     int: _integer,
     datetime: _datetime,

@@ -87,9 +87,9 @@ class JSONCache(RecordCache[T]):
         return None if answer is None or records is None else (answer, records)
 
     def _write(self, change: Change[T]) -> None:
-        schema = self.schema
-        self._table(schema)
-        self.session.write(self._path(schema), change, self._discarded())
+        schema, session = self.schema, self.session
+        session.use(schema.model)
+        session.write(self._path(schema), change, self._discarded())
 
     def _path(self, schema: Schema[T]) -> Path:
         if self._file is None:

@@ -8,6 +8,7 @@ import json
 import re
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import (
@@ -26,17 +27,14 @@ from typing import (
 
 from cacheback_app.exceptions import UnknownField, UnstorableValue, UnsuitableModel
 
+from .columns import column_forms
+from .exact import Exact
 from .forms import key_of
 
 T = TypeVar("T")
 
 
-_EXACTLY: dict[str, Any] = {
-    "mode": "json",
-    "by_alias": False,
-    "round_trip": True,
-    "warnings": "error",
-}
+_EXACTLY: dict[str, Any] = {"by_alias": False, "round_trip": True, "warnings": "error"}
 
 
 class Indexed:
@@ -95,6 +93,8 @@ class Schema(Generic[T]):
             raise UnsuitableModel(
                 f"{model.__qualname__} has a secret, of which JSON would keep only asterisks"
             )
+        self._is_exact = Exact(model, self.adapter.core_schema)
+        self._text = self.adapter.serializer.to_json
         self._simplify = self.adapter.serializer.to_python
         self._dump = pydantic_core.to_json
         self._load = self.adapter.validator.validate_json
@@ -127,7 +127,11 @@ class Schema(Generic[T]):
         if not isinstance(record, self.model):
             raise TypeError(f"{record!r} is no {self.model.__qualname__}")
         try:
-            simple = self._simplify(record, **_EXACTLY)
+            text: bytes = self._text(record, **_EXACTLY)
+            if self._is_exact.null_is_none or b"null" not in text:
+                return text
+            # NaN and infinities are null there: a closer look is taken.
+            simple = self._simplify(record, mode="json", **_EXACTLY)
             return self._dump(simple, inf_nan_mode="constants")
         except (*self._errors, UnicodeError) as exc:
             raise UnstorableValue(f"{self.model.__qualname__} can't be kept: {exc}") from exc
@@ -146,25 +150,28 @@ class Schema(Generic[T]):
         :raises UnstorableValue: as :meth:`encode` does, or when a record would not be valid then.
         """
         given = list(records)
-        try:
-            return self._encoded_at_once(given)
-        except (TypeError, ValueError):  # one by one, to tell what is wrong with which
-            return list(map(self._encoded, given))
+        if len(given) > 1:
+            with suppress(TypeError, ValueError, AttributeError):
+                return self._encoded_at_once(given)
+        # One by one, also to tell what is wrong with which.
+        return list(map(self._encoded, given))
 
     def _encoded_at_once(self, records: list[T]) -> list[Encoded[T]]:
         if not all(isinstance(record, self.model) for record in records):
             raise TypeError
-        dumped: list[str] = self._dump_all(records, **_EXACTLY)
-        # This way NaN and infinities are null: where there is one, a closer look is taken.
-        texts = [
-            self.encode(record) if "null" in text else text.encode()
-            for record, text in zip(records, dumped, strict=True)
-        ]
-        kept: list[T] = self._load_all(texts, by_alias=False, by_name=True)
-        return [
-            Encoded(key_of(record.id), text, record)  # type: ignore[attr-defined]
-            for record, text in zip(kept, texts, strict=True)
-        ]
+        dumped: list[str] = self._dump_all(records, mode="json", **_EXACTLY)
+        if self._is_exact(records):
+            kept, texts = records, list(map(str.encode, dumped))
+        else:
+            texts = [
+                self.encode(record) if "null" in text else text.encode()
+                for record, text in zip(records, dumped, strict=True)
+            ]
+            kept = self._load_all(texts, by_alias=False, by_name=True)
+        keys: Any = column_forms([record.id for record in kept])  # type: ignore[attr-defined]
+        if None in keys or "x" in keys:  # which key_of refuses
+            raise ValueError
+        return list(map(Encoded._make, zip(keys, texts, kept, strict=True)))
 
     def _encoded(self, record: T) -> Encoded[T]:
         text = self.encode(record)

@@ -100,12 +100,11 @@ class JSONSession(Generic[T]):
         journal = self._journal
         if journal is None or journal.path is not path:
             journal = self._open(path)
-        modified = journal.modified()
-        if modified is None:
+        if not journal.has_news():
             return False
         with self._lock:
-            self.modified = modified
             self._catch_up(journal)
+            self.modified = journal.written_at()
         return True
 
     def process_data(self, data: Iterable[T]) -> list[T]:
@@ -120,19 +119,19 @@ class JSONSession(Generic[T]):
     def table(self) -> Table[T]:
         """The data as the table that it is, also when it was given as a list."""
         data = self.data
+        if isinstance(data, Table) and data.model is self.model:
+            data.max_length = self.max_length
+            return data
         if not isinstance(data, Table):
             self._learn(data)
-        if not isinstance(data, Table) or data.model is not self.model:
-            with self._lock:
-                table = self._table
-                if table is None or table.model is not self.model:
-                    table = self._new_table()
-                if not isinstance(data, Table):
-                    table.exchange(data)
-                self.data = self._table = table
-                return table
-        data.max_length = self.max_length
-        return data
+        with self._lock:
+            table = self._table
+            if table is None or table.model is not self.model:
+                table = self._new_table()
+            if not isinstance(data, Table):
+                table.exchange(data)
+            self.data = self._table = table
+            return table
 
     def write(
         self, path: str | os.PathLike[str], change: Change[T], oldest: float = float("-inf")
@@ -177,7 +176,6 @@ class JSONSession(Generic[T]):
 
     def _read(self, journal: Journal, *, locked: bool = False) -> None:
         if not locked:
-            journal.make_folder()
             with journal.lock():
                 return self._read(journal, locked=True)
         snapshot, lines, is_broken = journal.load()

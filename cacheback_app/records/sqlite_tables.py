@@ -26,7 +26,8 @@ from sqlalchemy.dialects import sqlite
 from cacheback_app.exceptions import UnstorableValue
 
 from .answers import Change, KeptAnswer
-from .forms import Form, column_form, list_form
+from .columns import column_forms, list_forms
+from .forms import Form
 from .journal import logger
 from .model import Encoded, Schema
 from .query import Query
@@ -97,8 +98,10 @@ class Tables(Generic[T]):
         self.name = name = _quoted(schema.name)
         self.answered = f"SELECT _key, _record FROM {name} WHERE _key IN {members}"
         self.renew = f"UPDATE {name} SET _saved_at = ? WHERE _key IN {members}"
-        self._parts: list[tuple[Callable[[Any], Any], Callable[[object], Form]]] = [
-            (attrgetter(field.name), list_form if field.is_list else column_form)
+        self._parts: list[
+            tuple[Callable[[Any], Any], Callable[[Sequence[Any]], Sequence[Form]]]
+        ] = [
+            (attrgetter(field.name), list_forms if field.is_list else column_forms)
             for field in others
         ]
 
@@ -111,7 +114,7 @@ class Tables(Generic[T]):
         """Return what ``put`` is executed with, for each record."""
         keys, texts, records = zip(*saved, strict=True)
         # A column at a time, which takes fewer calls than a row at a time.
-        columns = [map(make, map(get, records)) for get, make in self._parts]
+        columns = [make(list(map(get, records))) for get, make in self._parts]
         return zip(keys, repeat(saved_at), map(bytes.decode, texts), *columns, strict=False)
 
     def make(self, connection: sqlite3.Connection) -> None:

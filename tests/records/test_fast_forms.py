@@ -46,7 +46,7 @@ MOMENTS = [
     datetime(2026, 1, 1, tzinfo=Nowhere()),
     datetime(2026, 1, 1, tzinfo=timezone(timedelta(seconds=-1, microseconds=1))),
 ]
-NUMBERS = [0, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, True]
+NUMBERS = [0, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, True, 0.5, -0.0, math.inf, math.nan]
 
 
 @pytest.mark.parametrize("value", [*MOMENTS, *NUMBERS, None, "", "a\x00b\x01", "ä"], ids=repr)
