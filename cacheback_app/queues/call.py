@@ -55,6 +55,8 @@ class RefreshCall:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Texts for receivers of signals, such as a trace's context. They are not signed: who can
     write to the broker can make a trace wrong, and no more."""
+    is_awaited: bool = False
+    """Whether the caller wants to know what becomes of it, and waits for the broker's answer."""
     local: Slot | None = field(default=None, compare=False, repr=False)
     """For queues in this process: the slot itself, whatever its job and arguments are."""
 
@@ -92,9 +94,17 @@ class RefreshCall:
             if local is None:
                 raise QueueError(f"the arguments cannot be sent to a worker: {exc}") from exc
             payload = {}
-        options = dict(slot.job.task_options or {})
         return cls(
-            path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local=local
+            path,
+            slot.key,
+            str(claim),
+            payload,
+            seen,
+            time.time(),
+            ttl,
+            dict(slot.job.task_options or {}),
+            is_awaited=slot.job.on_dispatch_error == "raise",
+            local=local,
         )
 
     @property
