@@ -124,6 +124,24 @@ def test_the_interval_is_thirty_seconds(
         assert len(warnings_of(caplog)) == lines, ahead
 
 
+def test_other_caches_are_another_matter(
+    down: str, caplog: pytest.LogCaptureFixture, settings: Any
+) -> None:
+    """What a process remembers of its caches it forgets when they are replaced: outages that were
+    logged (J11), and values under ``local_ttl`` (J17)."""
+    job = Source().using(local_ttl=60)
+    assert job.get("x") == "old"
+    for lines in (1, 2):
+        settings.CACHES = {
+            "default": cache("locmem", f"another {lines}"),
+            "down": settings.CACHES["down"],
+        }
+        job.at.value = lines
+        assert job.get("x") == lines
+        Source().using(cache_alias=down).get("x")
+        assert len(warnings_of(caplog)) == lines
+
+
 def test_single_flight_holds_without_a_cache(down: str) -> None:
     """Without a cache, callers at the same time share one fetch; sync and async (J11, J3)."""
     job = Source().using(cache_alias=down)
