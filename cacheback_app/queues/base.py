@@ -50,6 +50,8 @@ class BaseQueue(ABC):
     """Whether ``countdown`` in a job's ``task_options`` has a meaning."""
     supports_priority: bool = False
     """Whether ``priority`` in a job's ``task_options`` has a meaning."""
+    keeps_all: bool = False
+    """Whether it takes what no worker would find, too, since it passes nothing on: for tests."""
     hands_over: bool = False
     """Whether callers may go on before :meth:`enqueue` has ended, as long as the broker answers.
 

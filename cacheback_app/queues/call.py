@@ -80,10 +80,12 @@ class RefreshCall:
         path, args, rebuild = slot.job._describe(slot.args)
         local = slot if queue.in_process else None
         if local is None and not registry.is_known(path, slot.job):
-            raise JobNotImportable(
-                f"a worker would not find {path}: define it at the top of a module, and decorate"
-                " functions with @cacheback"
-            )
+            if not queue.keeps_all:
+                raise JobNotImportable(
+                    f"a worker would not find {path}: define it at the top of a module, and"
+                    " decorate functions with @cacheback"
+                )
+            local = slot
         try:
             payload = {
                 "args": codec.dump(args, "args"),
@@ -91,9 +93,9 @@ class RefreshCall:
                 "rebuild": codec.dump(rebuild, "init arguments") if rebuild else _NO_KWARGS,
             }
         except TypeError as exc:
-            if local is None:
+            if local is None and not queue.keeps_all:
                 raise QueueError(f"the arguments cannot be sent to a worker: {exc}") from exc
-            payload = {}
+            local, payload = slot, {}
         return cls(
             path,
             slot.key,
