@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from inspect import getattr_static
 from typing import Any
 
 from . import signals
@@ -59,8 +60,9 @@ class Job(Identity):
 
     @classmethod
     def _look_at_itself(cls) -> None:
-        cls._fetch_bind = staticmethod(binder(cls.fetch, skip_first=True))
-        cls._fetch_names = parameters(cls.fetch, skip_first=True)
+        has_self = not isinstance(getattr_static(cls, "fetch"), (staticmethod, classmethod))
+        cls._fetch_bind = staticmethod(binder(cls.fetch, skip_first=has_self))
+        cls._fetch_names = parameters(cls.fetch, skip_first=has_self)
         cls._prepares = _overrides(cls, "prepare_args", "prepare_kwargs")
         cls._has_identity = _overrides(cls, "_identity", "get_init_args", "get_init_kwargs")
         cls._job_path = registry.dotted(cls)

@@ -1,4 +1,4 @@
-"""The settings of this package: the only module that reads ``django.conf.settings``.
+"""The settings of the site: the only module that reads ``django.conf.settings``.
 
 ``conf.task_queue`` and the like are read once and kept until a setting changes, because some
 of them are asked for on every cache hit.
@@ -46,7 +46,7 @@ class Conf:
     @property
     def has_urls(self) -> bool:
         """Whether the site has a URL configuration."""
-        return bool(getattr(settings, "ROOT_URLCONF", None))
+        return bool(of_site("ROOT_URLCONF"))
 
     @property
     def language(self) -> str:
@@ -65,6 +65,17 @@ class Conf:
 
 
 conf = Conf()
+
+
+def of_site(name: str, default: Any = None) -> Any:
+    """Return a setting that is not this package's own, as it is now."""
+    return getattr(settings, name, default)
+
+
+def ensure_of_site(name: str, default: Any) -> None:
+    """Give a setting that the site does not have its default."""
+    if not hasattr(settings, name):
+        setattr(settings, name, default)
 
 
 def on_change(forget: Callable[[], None], *names: str) -> None:

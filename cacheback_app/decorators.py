@@ -54,6 +54,10 @@ class CachedFunction(Generic[P, R]):
     def __get__(self, instance: object | None, owner: type | None = None) -> Any:
         return self if instance is None else BoundCachedFunction(self, instance)
 
+    def __reduce__(self) -> str:
+        # By name, as functions are: for processes that are given one to call.
+        return self.fn.__qualname__
+
     def __repr__(self) -> str:
         return f"<cacheback {registry.dotted(self.fn)}>"
 
@@ -116,6 +120,9 @@ class BoundCachedFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__wrapped__(self.__self__, *args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.__self__, self.__wrapped__.fn.__name__)
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self.__wrapped__, name)

@@ -238,3 +238,7 @@ class QuerySetFilterJob(QuerySetJob):
     def fetch(self, *args: Any, **kwargs: Any) -> Any:
         """Return the list of instances that match."""
         return list(self.model._default_manager.filter(*args, **kwargs))
+
+    def empty(self) -> list[Any]:
+        """Return a list without instances."""
+        return []

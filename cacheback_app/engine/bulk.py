@@ -120,8 +120,8 @@ def _claim(
         if not outcome.applied:
             continue  # somebody else fetches it; the ordinary way of waiting is good enough
         grant = slot.grant(outcome)
-        entry = slot.entry_at(outcome, grant) if grant else None
-        if grant is not None and entry is not None and slot.judge(entry) is Verdict.FRESH:
+        entry = slot.entry_at(outcome, grant)
+        if entry is not None and slot.judge(entry) is Verdict.FRESH:
             yield from release_quietly(slot, grant)
             answers[slot.key] = Answer(entry.value, HIT, None)
             report_read(slot, HIT, entry.fetched_at)

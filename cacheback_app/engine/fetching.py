@@ -25,7 +25,7 @@ from .flow import Fetch, Flow, StopIterationRaised
 from .near import near
 from .outages import log
 from .slot import ERROR_TTL, Grant, Slot, Stored
-from .state import Op, drop, put, state_for
+from .state import ABSENT, Op, drop, put, state_for
 
 T = TypeVar("T")
 
@@ -152,6 +152,9 @@ def _store(
     ttl = slot.ttl_left(entry)
     if not slot.job.should_cache(value) or (ttl is not None and ttl <= 0):
         yield slot.transact([_hold_back(slot, errand, grant)])
+        return Stored.NO
+    if grant.lease is ABSENT:
+        yield from verify(slot)
         return Stored.NO
     stored = yield from backing.save(
         slot, value, began, lambda: slot.commit(grant, entry, ttl), _is_stored

@@ -101,7 +101,13 @@ def _digest(text: str) -> str:
 
 def _text(value: Any, name: str) -> str:
     """Return ``value`` as text without spaces that no other value has."""
-    return _render(codec.dump(value, name))
+    try:
+        return _render(codec.dump(value, name))
+    except TypeError:
+        if name.startswith("**"):
+            for keyword, argument in value.items():
+                codec.dump(argument, keyword)  # names the one that it refuses
+        raise
 
 
 def _render(encoded: codec.Json) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable
 from itertools import count
 from typing import Any
 
+from cacheback_app.conf import on_change
+
 CAPACITY = 10_000
 """Values kept at most; beyond it, the oldest tenth goes."""
 
@@ -52,3 +54,4 @@ class NearCache:
 
 
 near = NearCache()
+on_change(near.clear, "CACHES")

@@ -14,7 +14,7 @@ from django.core.cache import InvalidCacheBackendError
 from django.core.exceptions import ImproperlyConfigured
 
 from cacheback_app import signals
-from cacheback_app.conf import conf
+from cacheback_app.conf import conf, on_change
 from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
 
 from .state import State
@@ -63,6 +63,7 @@ class RateLimitedLog:
 
 
 log = RateLimitedLog()
+on_change(log.reset, "CACHES", "CACHEBACK_TASK_QUEUE")
 
 
 def guarded(alias: str, do: Callable[[], T]) -> T:

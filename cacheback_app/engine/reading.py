@@ -242,7 +242,7 @@ def _fly(
 
 def _begin(
     slot: Slot, flight: Flight, claim: Claim, ttl: float, stale: Entry | None, deadline: float
-) -> Flow[Grant | Entry | _TimedOut | None]:
+) -> Flow[Grant | Entry | _TimedOut]:
     """Claim the key, waiting while another process holds it; or return what that one stored."""
     expect: Any = ABSENT
     for _ in range(_ATTEMPTS):
@@ -250,9 +250,8 @@ def _begin(
         if outcome.applied:
             flight.lapses_at = time.monotonic() + ttl
             grant = slot.grant(outcome)
-            entry = slot.entry_at(outcome, grant) if grant else None
-            is_fresh = slot.judge(entry) in (Verdict.FRESH, Verdict.EARLY)
-            if grant is None or entry is None or not is_fresh:
+            entry = slot.entry_at(outcome, grant)
+            if entry is None or slot.judge(entry) not in (Verdict.FRESH, Verdict.EARLY):
                 return grant
             yield from release_quietly(slot, grant)
             return entry

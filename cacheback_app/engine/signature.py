@@ -11,6 +11,7 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_STARS: dict[Any, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 _ANYTHING = Signature(
     [Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)]
 )
@@ -38,8 +39,10 @@ def binder(fn: Callable[..., Any], skip_first: bool = False) -> Callable[..., tu
 
 
 def parameters(fn: Callable[..., Any], skip_first: bool = False) -> tuple[str, ...]:
-    """Return the names of what ``binder(fn, skip_first)`` returns, in the same order."""
-    return tuple(_signature(fn, skip_first).parameters)
+    """Return the names of what ``binder(fn, skip_first)`` returns, in the same order, with the
+    stars of ``*args`` and ``**kwargs``."""
+    found = _signature(fn, skip_first).parameters.values()
+    return tuple(_STARS.get(parameter.kind, "") + parameter.name for parameter in found)
 
 
 def _signature(fn: Callable[..., Any], skip_first: bool) -> Signature:

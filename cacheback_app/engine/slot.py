@@ -21,7 +21,7 @@ from .claims import Claim, claim_key, error_key, lease_key, lease_ttl, new_token
 from .entry import Entry, unpack
 from .flow import Flow, Io
 from .policy import TagVerdict, Verdict, judge, judge_tags
-from .state import ABSENT, Op, Outcome, State, drop, ensure, look, put, state_for
+from .state import Op, Outcome, State, drop, ensure, look, put, state_for
 
 if TYPE_CHECKING:
     from cacheback_app.base import Job
@@ -51,7 +51,8 @@ class Grant:
     claim: Any
     """The claim as stored (raw), to give back only one's own."""
     lease: Any
-    """The lease as stored; when it is gone or another, the value must not be stored."""
+    """The lease as stored; when it is gone or another, the value must not be stored. ABSENT from a
+    cache that keeps nothing."""
     stamps: Mapping[str, str]
     """The tags' stamps when the fetch began."""
 
@@ -200,10 +201,8 @@ class Slot:
             *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
 
-    def grant(self, outcome: Outcome) -> Grant | None:
-        """Return what an applied :meth:`begin_ops` gave: nothing by a cache that keeps nothing."""
-        if outcome.raw(lease_key(self.key)) is ABSENT:
-            return None
+    def grant(self, outcome: Outcome) -> Grant:
+        """Return what an applied :meth:`begin_ops` gave."""
         names = self.tags() if self.job._has_tags else ()
         return Grant(
             outcome.raw(claim_key(self.key)),

@@ -50,6 +50,12 @@ class BaseQueue(ABC):
     """Whether ``countdown`` in a job's ``task_options`` has a meaning."""
     supports_priority: bool = False
     """Whether ``priority`` in a job's ``task_options`` has a meaning."""
+    keeps_all: bool = False
+    """Whether it takes what no worker would find, too, since it passes nothing on: for tests."""
+    hands_over: bool = False
+    """Whether callers may go on before :meth:`enqueue` has ended, as long as the broker answers.
+
+    A broker that turns out to be gone is then found out in the background, by one call."""
 
     @property
     def takes_time(self) -> bool:
@@ -58,6 +64,11 @@ class BaseQueue(ABC):
         One background thread calls it then. By default that is so but for queues in this process.
         """
         return not self.in_process
+
+    @property
+    def broker(self) -> object:
+        """What takes the calls: whether it answers is remembered for each by itself."""
+        return self
 
     @property
     def name(self) -> str:

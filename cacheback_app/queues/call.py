@@ -55,6 +55,8 @@ class RefreshCall:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Texts for receivers of signals, such as a trace's context. They are not signed: who can
     write to the broker can make a trace wrong, and no more."""
+    is_awaited: bool = False
+    """Whether the caller wants to know what becomes of it, and waits for the broker's answer."""
     local: Slot | None = field(default=None, compare=False, repr=False)
     """For queues in this process: the slot itself, whatever its job and arguments are."""
 
@@ -78,10 +80,12 @@ class RefreshCall:
         path, args, rebuild = slot.job._describe(slot.args)
         local = slot if queue.in_process else None
         if local is None and not registry.is_known(path, slot.job):
-            raise JobNotImportable(
-                f"a worker would not find {path}: define it at the top of a module, and decorate"
-                " functions with @cacheback"
-            )
+            if not queue.keeps_all:
+                raise JobNotImportable(
+                    f"a worker would not find {path}: define it at the top of a module, and"
+                    " decorate functions with @cacheback"
+                )
+            local = slot
         try:
             payload = {
                 "args": codec.dump(args, "args"),
@@ -89,12 +93,20 @@ class RefreshCall:
                 "rebuild": codec.dump(rebuild, "init arguments") if rebuild else _NO_KWARGS,
             }
         except TypeError as exc:
-            if local is None:
+            if local is None and not queue.keeps_all:
                 raise QueueError(f"the arguments cannot be sent to a worker: {exc}") from exc
-            payload = {}
-        options = dict(slot.job.task_options or {})
+            local, payload = slot, {}
         return cls(
-            path, slot.key, str(claim), payload, seen, time.time(), ttl, options, local=local
+            path,
+            slot.key,
+            str(claim),
+            payload,
+            seen,
+            time.time(),
+            ttl,
+            dict(slot.job.task_options or {}),
+            is_awaited=slot.job.on_dispatch_error == "raise",
+            local=local,
         )
 
     @property

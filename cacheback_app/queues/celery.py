@@ -25,11 +25,19 @@ class CeleryQueue(BaseQueue):
 
     supports_delay = True
     supports_priority = True
+    hands_over = True
 
     @property
     def takes_time(self) -> bool:
         """Whether Celery sends messages: unless it is told to run tasks in place, in tests."""
-        return not _is_eager(get_current_app(), int(time.monotonic()))
+        app = get_current_app()
+        told: bool | None = (app.conf.changes or {}).get("task_always_eager")
+        return not (_is_eager(app, int(time.monotonic())) if told is None else told)
+
+    @property
+    def broker(self) -> object:
+        """``apply_async`` of this thread's Celery app, or what a test has put in its place."""
+        return _refresh_cache_of(get_current_app()).apply_async
 
     # A pooled connection may have died unnoticed: one more try, at once. Celery's own default
     # would sleep between three.
@@ -94,5 +102,6 @@ def _refresh_cache_of(app: Celery) -> Any:
 
 @lru_cache(maxsize=8)
 def _is_eager(app: Celery, second: int) -> bool:
-    # Reading one of Celery's settings takes a tenth of a stale read; once a second will do.
+    # Reading one of Celery's settings takes a tenth of a stale read; once a second will do for
+    # what the app was configured with. What was changed since is in a dict of its own.
     return bool(app.conf.task_always_eager)

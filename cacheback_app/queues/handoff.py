@@ -1,8 +1,9 @@
 """Talking to a broker off the request's path.
 
 A healthy broker takes a fraction of a millisecond, a cold one 50 ms, a dead one seconds. So one
-background thread talks to it. While the broker answers, callers hand over and go on; at first,
-and after a failure, they wait for the outcome, but never longer than :data:`PATIENCE`.
+background thread talks to it, and callers wait for the outcome, but never longer than
+:data:`PATIENCE`. Where a queue allows it (``hands_over``) they go on at once while its broker
+answers; what is known of one broker is no reason to trust or to spare another.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from django.db import close_old_connections
 
@@ -33,8 +35,26 @@ LONGEST_WAIT = 0.1
 on. So the publisher waits until no message was handed over for a moment, but not for long."""
 
 RETRY_AFTER = 5.0
-"""Seconds for which a broker that failed is left alone, so that a page with forty stale values
-loses a quarter of a second to an outage, not ten."""
+"""Seconds for which a broker that kept callers waiting, and then failed, is left alone, so that a
+page with forty stale values loses a quarter of a second to an outage, not ten."""
+
+QUICK = 0.005
+"""Seconds in which a failure may be asked for again: forty of them take less than one wait."""
+
+
+@dataclass(eq=False, slots=True)
+class _Broker:
+    """What this process knows of one broker."""
+
+    itself: object
+    answers: bool = False
+    down_until: float = 0.0
+    """Monotonic time."""
+
+    def failed(self, took: float) -> None:
+        self.answers = False
+        if took > QUICK:
+            self.down_until = time.monotonic() + RETRY_AFTER
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +62,7 @@ class _Sending:
     """One message on its way to the broker."""
 
     queue: BaseQueue
+    broker: _Broker
     call: RefreshCall
     enqueue: Callable[[], None]
     handed_over: float
@@ -62,10 +83,9 @@ class Handoff:
         in_child(self.reset)
 
     def reset(self) -> None:
-        """Forget what is known of the broker."""
-        self._answers = False
+        """Forget what is known of the brokers."""
+        self._known: WeakKeyDictionary[BaseQueue, _Broker] = WeakKeyDictionary()
         self._sending: _Sending | None = None
-        self._down_until = 0.0
         self._last_handed_over = 0.0
 
     def send(self, queue: BaseQueue, call: RefreshCall) -> None:
@@ -73,33 +93,50 @@ class Handoff:
 
         :raises QueueError: when the broker is down, or does not answer in time.
         """
-        if time.monotonic() < self._down_until:
+        broker = self._broker_of(queue)
+        if time.monotonic() < broker.down_until:
             raise QueueError("it failed a moment ago")
-        if self._hangs_for(RETRY_AFTER):
+        if self._is_stuck(broker):
             # A connection that died without a word: a timeout may take hours, or never come.
             self._pool.renew()
             self._sending = None
-        is_trusted = self._answers and not self._hangs_for(PATIENCE)
+        may_go_on = queue.hands_over and not call.is_awaited
+        is_trusted = may_go_on and broker.answers and not self._hangs_for(PATIENCE)
         now = self._last_handed_over = time.monotonic()
-        sending = _Sending(queue, call, queue.bind(call), now, None if is_trusted else Future())
+        outcome: Future[None] | None = None if is_trusted else Future()
+        sending = _Sending(queue, broker, call, queue.bind(call), now, outcome)
         if not self._pool.submit(lambda: self._publish(sending)):
             raise QueueError("too many messages wait to be sent")
-        if sending.outcome is not None:
-            self._await(sending.outcome)
+        if outcome is not None:
+            self._await(outcome, sending)
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until everything was handed to the broker; return whether it was."""
         return self._pool.drain(timeout)
 
+    def _broker_of(self, queue: BaseQueue) -> _Broker:
+        found, itself = self._known.get(queue), queue.broker
+        if found is None or found.itself != itself:
+            found = self._known[queue] = _Broker(itself)
+        return found
+
+    def _is_stuck(self, broker: _Broker) -> bool:
+        busy = self._sending
+        if busy is None or busy.broker is broker:
+            return self._hangs_for(RETRY_AFTER)
+        return self._hangs_for(PATIENCE) or time.monotonic() < busy.broker.down_until
+
     def _hangs_for(self, seconds: float) -> bool:
         sending = self._sending
         return sending is not None and time.monotonic() - sending.since > seconds
 
-    def _await(self, outcome: Future[None]) -> None:
+    def _await(self, outcome: Future[None], sending: _Sending) -> None:
         try:
             outcome.result(PATIENCE)
         except FutureTimeoutError as exc:
-            self._fail()
+            busy = self._sending
+            if busy is not None and busy.broker is sending.broker:  # it is not another that hangs
+                busy.broker.failed(PATIENCE)
             raise QueueError(f"it did not answer within {PATIENCE} s") from exc
         except QueueError:
             raise
@@ -115,13 +152,13 @@ class Handoff:
             sending.enqueue()
         except Exception as exc:
             if self._sending is sending:  # or a hung one was given up, and another speaks by now
-                self._fail()
+                sending.broker.failed(time.monotonic() - sending.since)
             if sending.outcome is None:  # do for the caller what it would have done itself
                 sending.call.not_sent(sending.queue, exc)
             else:
                 sending.outcome.set_exception(exc)
         else:
-            self._answers, self._down_until = True, 0.0
+            sending.broker.answers, sending.broker.down_until = True, 0.0
             if sending.outcome is not None:
                 sending.outcome.set_result(None)
         finally:
@@ -134,10 +171,6 @@ class Handoff:
             if now - sending.handed_over > LONGEST_WAIT:
                 break
             time.sleep(LULL)
-
-    def _fail(self) -> None:
-        self._answers = False
-        self._down_until = time.monotonic() + RETRY_AFTER
 
 
 handoff = Handoff()

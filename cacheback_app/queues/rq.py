@@ -23,6 +23,7 @@ class RQQueue(BaseQueue):
     """
 
     supports_delay = True
+    hands_over = True
 
     def __init__(self) -> None:
         try:

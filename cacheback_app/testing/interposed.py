@@ -17,14 +17,21 @@ class Interposed(BaseQueue):
     """Has the flags of the queue behind it, so that what is sent is what that one would get.
 
     :param passes_on: whether calls go on to ``inner`` at once, so that sending takes as long.
+    :param keeps_all: whether none ever does, so that a job that no worker would find will do.
     """
 
     def __init__(
-        self, inner: BaseQueue, act: Callable[[RefreshCall, Send], None], *, passes_on: bool
+        self,
+        inner: BaseQueue,
+        act: Callable[[RefreshCall, Send], None],
+        *,
+        passes_on: bool,
+        keeps_all: bool,
     ) -> None:
         self._inner = inner
         self._act = act
         self._passes_on = passes_on
+        self.keeps_all = keeps_all or inner.keeps_all
         self.in_process = inner.in_process
         self.in_place = inner.in_place and passes_on
         self.supports_delay = inner.supports_delay
@@ -52,7 +59,9 @@ class Interposed(BaseQueue):
 
 
 def interpose(
-    act: Callable[[RefreshCall, Send], None], *, passes_on: bool = False
+    act: Callable[[RefreshCall, Send], None], *, passes_on: bool = False, keeps_all: bool = False
 ) -> AbstractContextManager[None]:
     """Have every refresh of this process given to ``act`` within the block, from all threads."""
-    return layers.added(lambda _, queue: Interposed(queue, act, passes_on=passes_on))
+    return layers.added(
+        lambda _, queue: Interposed(queue, act, passes_on=passes_on, keeps_all=keeps_all)
+    )

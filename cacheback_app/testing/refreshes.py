@@ -167,7 +167,7 @@ def capture_refreshes() -> Iterator[Refreshes]:
         refreshes.keep(call)
 
     try:
-        with interpose(keep):
+        with interpose(keep, keeps_all=True):
             yield refreshes
     finally:
         refreshes.lapse()

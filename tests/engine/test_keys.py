@@ -273,6 +273,13 @@ def test_unsupported(unsupported: Callable[[], Any], complaint: str) -> None:
         make(PATH, (1, unsupported(), 2), ("year", "user", "month"))
 
 
+def test_unsupported_keyword() -> None:
+    """Among ``**kwargs`` it is the keyword that is named (J13)."""
+    for name, values in (("**kwargs", {"year": 1, "user": object()}), ("user", {"year": object()})):
+        with pytest.raises(TypeError, match=r"argument 'user': object .*key\(\)"):
+            make(PATH, (1, values), ("month", name))
+
+
 @pytest.mark.django_db
 def test_model_instance() -> None:
     """A saved instance counts by label and primary key, and by nothing else (J13)."""

@@ -48,7 +48,7 @@ def test_every_kind_of_parameter() -> None:
 
 def test_names_match_values() -> None:
     """The names come in the order of the values, so an error can name the argument (J13)."""
-    assert parameters(everything) == ("a", "b", "c", "args", "d", "e", "kwargs")
+    assert parameters(everything) == ("a", "b", "c", "*args", "d", "e", "**kwargs")
 
 
 def test_signature_is_kept() -> None:
@@ -109,7 +109,7 @@ def test_names_that_shadow() -> None:
 def test_function_without_a_signature() -> None:
     """A built-in that tells no signature is bound as one that takes anything (J13)."""
     assert binder(max)(1, 2, key=3) == ((1, 2), {"key": 3})
-    assert parameters(max) == ("args", "kwargs")
+    assert parameters(max) == ("*args", "**kwargs")
 
 
 def test_partial_and_wrapped_functions() -> None:

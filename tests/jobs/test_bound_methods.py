@@ -1,5 +1,7 @@
 """Cached methods, reached through an instance."""
 
+import copy
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,3 +42,11 @@ def test_a_bound_method_takes_its_own_arguments() -> None:
     stock.delete("Emma")
     assert stock.refresh("Emma") == "north: Emma"
     assert stock.fn(Shop("west"), "Emma") == "west: Emma"
+
+
+def test_copies_and_pickles() -> None:
+    """A decorated function is copied and pickled as functions are, by name, so that other
+    processes can be given one to call; a bound one goes with its instance (section 1)."""
+    for take in (copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))):
+        assert take(Shop.stock) is Shop.stock
+        assert take(Shop("north").stock).key("Emma") == Shop("north").stock.key("Emma")

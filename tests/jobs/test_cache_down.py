@@ -124,6 +124,24 @@ def test_the_interval_is_thirty_seconds(
         assert len(warnings_of(caplog)) == lines, ahead
 
 
+def test_other_caches_are_another_matter(
+    down: str, caplog: pytest.LogCaptureFixture, settings: Any
+) -> None:
+    """What a process remembers of its caches it forgets when they are replaced: outages that were
+    logged (J11), and values under ``local_ttl`` (J17)."""
+    job = Source().using(local_ttl=60)
+    assert job.get("x") == "old"
+    for lines in (1, 2):
+        settings.CACHES = {
+            "default": cache("locmem", f"another {lines}"),
+            "down": settings.CACHES["down"],
+        }
+        job.at.value = lines
+        assert job.get("x") == lines
+        Source().using(cache_alias=down).get("x")
+        assert len(warnings_of(caplog)) == lines
+
+
 def test_single_flight_holds_without_a_cache(down: str) -> None:
     """Without a cache, callers at the same time share one fetch; sync and async (J11, J3)."""
     job = Source().using(cache_alias=down)
@@ -485,16 +503,36 @@ def test_every_single_operation_may_fail(call: str, fails: str, settings: Any) -
         Flaky.failing = set()
 
 
-@pytest.mark.parametrize("verify", [True, None])
-def test_lost_writes_are_told(verify: bool | None, settings: Any) -> None:
-    """With ``CACHEBACK_VERIFY_CACHE_WRITE`` a write that got lost is a ``RuntimeError`` (J11)."""
+class BulkSource(Source):
+    """As :class:`Source`, with a bulk fetch."""
+
+    def fetch_many(self, calls: Any) -> list[Any]:
+        return [self.fetch(*call.args) for call in calls]
+
+
+@pytest.mark.parametrize("verify", [True, False, None])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda job: job.set("x", data=1),
+        lambda job: job.get("x"),
+        lambda job: job.refresh("x"),
+        lambda job: job.get_many(["x", "y"]),
+        lambda job: asyncio.run(job.aget("x")),
+    ],
+    ids=["set", "get", "refresh", "get_many", "aget"],
+)
+@pytest.mark.parametrize("kind", [Source, BulkSource])
+def test_lost_writes_are_told(kind: Any, write: Any, verify: bool | None, settings: Any) -> None:
+    """With ``CACHEBACK_VERIFY_CACHE_WRITE`` a write that got lost is a ``RuntimeError`` for whoever
+    made it, and without it is not (settings)."""
     settings.CACHEBACK_VERIFY_CACHE_WRITE = verify
-    job = Source().using(cache_alias="dummy")
+    job = kind().using(cache_alias="dummy")
     if verify:
         with pytest.raises(RuntimeError, match="Unable to save"):
-            job.set("x", data=1)
+            write(job)
     else:
-        job.set("x", data=1)
+        write(job)
     other = Source()
     other.set("x", data=1)
     assert other.get("x") == 1

@@ -327,3 +327,28 @@ def test_prepared_arguments() -> None:
     assert job.get("abc") == 5
     job.delete("Abc")
     assert job.raw_get("abc") is None
+
+
+class Static(Job):
+    @staticmethod
+    def fetch(name: str, limit: int = 10) -> Any:  # type: ignore[override]
+        return [name] * limit
+
+
+class OfTheClass(Job):
+    times = 2
+
+    @classmethod
+    def fetch(cls, name: str, limit: int = 10) -> Any:  # type: ignore[override]
+        return [name] * cls.times
+
+
+@pytest.mark.parametrize("kind", [Static, OfTheClass])
+def test_fetch_without_self(kind: type[Job]) -> None:
+    """``fetch`` may be a static method or one of the class, if that is all it needs (J13)."""
+    job = kind()
+    assert job.get("a", 2) == job.get(name="a", limit=2) == ["a", "a"]
+    assert job.key("a") == job.key("a", limit=10) != job.key("b")
+    assert job.get_many([("a", 2)]) == [["a", "a"]]
+    with pytest.raises(TypeError):
+        job.get()

@@ -95,8 +95,11 @@ def test_does_not_exist(django_assert_num_queries: NoQueries) -> None:
 
 def test_a_list_on_every_path(capture: CaptureQueue) -> None:
     """The filter job gives a list when it misses, hits, refetches, is stale, refreshed or
-    many (J19)."""
+    many, and when there is nothing to give yet (J19)."""
     job = QuerySetFilterJob(Author)
+    assert job.using(fetch_on_miss=False).get(name="Ann") == []
+    capture.sent.clear()
+    job.delete(name="Ann")
     assert job.get(name="Ann") == [] == job.get(name="Ann")
     Author.objects.create(name="Ann")
     for got in (

@@ -26,10 +26,7 @@ class SlowPigeonQueue(BaseQueue):
 
     sent: ClassVar[list[str]] = []
     gate: ClassVar[threading.Event] = threading.Event()
-
-    @property
-    def takes_time(self) -> bool:
-        return True
+    hands_over = True
 
     def enqueue(self, call: RefreshCall) -> None:
         if self.sent:
@@ -42,6 +39,18 @@ class LostPigeonQueue(BaseQueue):
 
     def enqueue(self, call: RefreshCall) -> None:
         raise OSError("no pigeon is left")
+
+
+class MoodyPigeonQueue(BaseQueue):
+    """Fails when it is told to."""
+
+    mood: ClassVar[Exception | None] = None
+    sent: ClassVar[list[str]] = []
+
+    def enqueue(self, call: RefreshCall) -> None:
+        if self.mood is not None:
+            raise self.mood
+        self.sent.append(call.key)
 
 
 not_a_queue = "a pigeon"

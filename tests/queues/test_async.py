@@ -9,6 +9,7 @@ import pytest
 from celery import current_app
 
 from cacheback_app import Job
+from cacheback_app.queues import get_queue
 from tests.addresses import Site
 
 from .jobs import AsyncPrice, Price, make_stale
@@ -99,6 +100,13 @@ def test_eager_celery(eager: None) -> None:
     make_stale(Tide(), "Husum")
     assert asyncio.run(Tide().aget("Husum")) == "old"
     assert Tide().get("Husum") == "tide at Husum"
+
+
+def test_eager_celery_from_now_on(eager: None) -> None:
+    """``task_always_eager`` counts as soon as a test sets it (section 2)."""
+    for is_eager in (False, True, False, True):
+        current_app.conf.task_always_eager = is_eager
+        assert get_queue().takes_time is not is_eager
 
 
 def test_eager_celery_and_failure(eager: None, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connections
@@ -174,6 +175,20 @@ def test_connection_that_was_cut(behind_proxy: Proxy, failures: Any, name: str) 
     assert timed(lambda: Price().get(name)) == "old"
     assert renewed(lambda: Price().raw_get(name)) == f"{name} #1"
     assert failures == []
+
+
+def test_broker_that_is_replaced(behind_proxy: Proxy, name: str) -> None:
+    """What a test puts in the place of ``refresh_cache.apply_async`` is not trusted for the
+    broker's sake: ``get`` knows when it returns what became of its call (J10)."""
+    from cacheback_app.tasks import refresh_cache
+
+    make_stale(Price(), name)
+    with mock.patch.object(refresh_cache, "apply_async", side_effect=OSError("down")):
+        assert Price().get(name) == f"{name} #1"
+    make_stale(Price(), f"{name} next")
+    with mock.patch.object(refresh_cache, "apply_async") as sent:
+        assert Price().get(f"{name} next") == "old"
+        sent.assert_called_once()
 
 
 @pytest.mark.parametrize("action", ["fetch", "serve"])

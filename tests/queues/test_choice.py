@@ -137,7 +137,6 @@ def test_own_queue_that_fails(settings: Any, caplog: pytest.LogCaptureFixture) -
     assert "no pigeon is left" in caplog.text
     raising = Tide().using(on_dispatch_error="raise")
     make_stale(raising, "Husum")
-    handoff.reset()
     with pytest.raises(QueueError, match="no pigeon is left") as exc:
         raising.get("Husum")
     assert isinstance(exc.value.__cause__, OSError)

@@ -9,21 +9,23 @@ from typing import Any
 
 import pytest
 
-from cacheback_app import Job
+from cacheback_app import Job, signals
 from cacheback_app.exceptions import QueueError
+from cacheback_app.queues import get_queue
 from cacheback_app.queues.handoff import handoff
 from tests.addresses import Site, cache
+from tests.jobs.support import HangingQueue, listening, path_of
 from tests.services import Processes
 
 from .jobs import AsyncPrice, Price, fetches, make_stale
-from .pigeons import SlowPigeonQueue
+from .pigeons import MoodyPigeonQueue, PigeonQueue, SlowPigeonQueue
 from .test_celery import renewed
 
 MANY = 30
 
 
 class Wind(Job):
-    on_dispatch_error = "raise"
+    on_dispatch_error = "serve"
 
     def fetch(self, place: int) -> str:
         return "new"
@@ -48,15 +50,11 @@ def test_backlog_is_bounded(slow: type[SlowPigeonQueue]) -> None:
     """Callers go on while a broker is slow, until so much waits that there is no point (J10)."""
     for place in range(1500):
         make_stale(Wind(), place)
-    refused = 0
     began = time.monotonic()
-    for place in range(1500):
-        try:
-            assert Wind().get(place) == "old"
-        except QueueError:
-            refused += 1
+    with listening(signals.dispatch_failed) as refused:
+        assert {Wind().get(place) for place in range(1500)} == {"old"}
     assert time.monotonic() - began < 5
-    assert refused >= 400
+    assert len(refused) >= 400
     slow.gate.set()
     assert handoff.flush(10)
     assert len(slow.sent) <= 1100
@@ -70,6 +68,65 @@ def test_flush_tells_whether_all_was_sent(slow: type[SlowPigeonQueue]) -> None:
     slow.gate.set()
     assert handoff.flush()
     assert len(slow.sent) == 2
+
+
+@pytest.fixture
+def moody(settings: Any) -> Iterator[type[MoodyPigeonQueue]]:
+    """A queue that works, and has been used already."""
+    settings.CACHEBACK_TASK_QUEUE = path_of(MoodyPigeonQueue)
+    read_stale("first")
+    assert len(MoodyPigeonQueue.sent) == 1
+    yield MoodyPigeonQueue
+    MoodyPigeonQueue.mood = None
+    MoodyPigeonQueue.sent.clear()
+
+
+def read_stale(place: Any, **options: Any) -> Any:
+    job = Wind().using(**options)
+    make_stale(job, place)
+    return job.get(place)
+
+
+def test_a_queue_that_does_not_hand_over(moody: type[MoodyPigeonQueue]) -> None:
+    """``get`` knows what became of its call when it returns, however well the broker did before:
+    what fails is fetched in the caller, and a quick failure keeps nobody from trying (J10)."""
+    moody.mood = OSError("no pigeon")
+    assert read_stale(1, on_dispatch_error="fetch") == "new"
+    moody.mood = None
+    for number in (2, 3, 4):
+        assert read_stale(number) == "old"
+        assert len(moody.sent) == number
+
+
+@pytest.mark.parametrize("hands_over", [True, False])
+def test_raise_is_told_at_once(
+    moody: type[MoodyPigeonQueue], monkeypatch: pytest.MonkeyPatch, hands_over: bool
+) -> None:
+    """With "raise" the caller gets the error although the broker has just answered (J10)."""
+    monkeypatch.setattr(moody, "hands_over", hands_over)
+    moody.mood = OSError("no pigeon")
+    for number in range(2):
+        with pytest.raises(QueueError, match="no pigeon"):
+            read_stale(number, on_dispatch_error="raise")
+
+
+def test_one_broker_is_not_another(settings: Any) -> None:
+    """A queue that hangs, or that answered, says nothing of another one (J10)."""
+    settings.CACHEBACK_TASK_QUEUE = path_of(HangingQueue)
+    hanging = get_queue()
+    assert isinstance(hanging, HangingQueue)
+    assert read_stale(1, on_dispatch_error="fetch") == "new"
+    settings.CACHEBACK_TASK_QUEUE = path_of(PigeonQueue)
+    try:
+        assert read_stale(2, on_dispatch_error="fetch") == "old"
+        assert len(PigeonQueue.letters) == 1
+        settings.CACHEBACK_TASK_QUEUE = path_of(MoodyPigeonQueue)
+        MoodyPigeonQueue.mood = OSError("no pigeon")
+        assert read_stale(3, on_dispatch_error="fetch") == "new"
+    finally:
+        MoodyPigeonQueue.mood = None
+        PigeonQueue.letters.clear()
+        hanging.release.set()
 
 
 def dispatch_and_exit(name: str) -> None:

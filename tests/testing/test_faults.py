@@ -129,7 +129,7 @@ def test_broker_down_leaves_no_doubt(queue: str) -> None:
     """After the block the process does not take the real broker for one that is down."""
     with faults.broker_down():
         stale(Price()).get()
-    assert handoff._down_until == 0
+    assert not handoff._known
 
 
 def test_lost(

@@ -159,6 +159,26 @@ def test_an_error_in_the_block() -> None:
     assert job.explain().claimed_until, "it could not be ended"
 
 
+def test_local_jobs(queue: str) -> None:
+    """With any queue, jobs that a worker would not find, and arguments that no message can carry,
+    are captured: a test's own class is stale, served and renewed like others (J2)."""
+
+    class Opaque(Job):
+        def key(self, thing: object) -> str:
+            return "opaque"
+
+        def fetch(self, thing: object) -> str:
+            return "value"
+
+    Opaque().set(object(), data="old")
+    with capture_refreshes() as refreshes:
+        Opaque().invalidate(object())
+        assert Opaque().get(object()) == "old"
+        refreshes.assert_refreshes(1)
+        assert refreshes.run() == [True]
+        assert Opaque().get(object()) == "value"
+
+
 def test_local_functions(settings: Any) -> None:
     """With a queue in this process, jobs and arguments that no message can carry are captured."""
     settings.CACHEBACK_TASK_QUEUE = "threads"
