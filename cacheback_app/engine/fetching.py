@@ -130,7 +130,8 @@ def store(slot: Slot, errand: Errand, value: Any, began: float, duration: float)
 
     :raises RuntimeError: when the write is verified and was lost.
     """
-    if errand.grant is None:
+    if errand.grant is None or not conf.enabled:
+        yield from give_up(slot, errand)
         return Stored.NO
     try:
         return (yield from _store(slot, errand, errand.grant, value, began, duration))
