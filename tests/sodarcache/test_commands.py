@@ -235,6 +235,21 @@ def test_deletecache(api: Any, projects: list[Any], monkeypatch: Any) -> None:
     assert api.get_model().objects.count() == 0
 
 
+@pytest.mark.parametrize("key", [EOFError, KeyboardInterrupt], ids=["Ctrl-D", "Ctrl-C"])
+def test_no_answer_is_no(api: Any, project: Any, monkeypatch: Any, key: type) -> None:
+    """Who leaves the question of ``deletecache`` has deleted nothing, and is told so in a line."""
+
+    def leave(prompt: str) -> str:
+        raise key
+
+    api.set_cache_item(APP, "a", 1, project=project)
+    monkeypatch.setattr("sys.stdin", Shown(is_terminal=True))
+    monkeypatch.setattr("builtins.input", leave)
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        call_command("deletecache", stdout=Shown())
+    assert api.get_model().objects.count() == 1
+
+
 def test_a_plugin_whose_app_is_not_installed() -> None:
     """A plugin counts only where its app is installed, whoever imported its module."""
 
