@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.core.management import CommandError, call_command
 
 from sodarcache.models import Project
@@ -193,6 +194,21 @@ def test_the_task_queue_does_it(api: Any, projects: list[Any], towers: Any, sett
     assert api.get_model().objects.count() == 11
     sync("--async")
     assert len(captured().sent) == 12  # nothing is left behind
+
+
+@pytest.mark.parametrize("cache", ["dummy", "default"])
+def test_what_is_queued_is_done(
+    api: Any, projects: list[Any], towers: Any, settings: Any, cache: str
+) -> None:
+    """P4: what ``--async`` has queued is updated, even by workers that do not find its claim in
+    their cache: it keeps nothing, was emptied, or is another one."""
+    settings.CACHES = {**settings.CACHES, "default": settings.CACHES[cache]}
+    settings.CACHEBACK_TASK_QUEUE = path_of(CaptureQueue)
+    captured().sent.clear()
+    assert "Queued: 12" in sync("--async")
+    caches["default"].clear()
+    assert captured().run_all() == [True] * 12
+    assert api.get_model().objects.count() == 12
 
 
 def test_a_dead_queue_is_an_error(projects: list[Any], settings: Any) -> None:
