@@ -44,9 +44,9 @@ class Job(Identity):
     _prepares = False
     _deserializes = False
 
-    _may_wait_long = False
-    """Whether ``refresh_timeout`` may exceed what the broker waits before it delivers again: what
-    takes time is the queue, and not the fetch."""
+    _has_no_value = False
+    """Whether a refresh is for what its fetch does: it may wait in the queue for long, and is made
+    even if the cache has lost its claim, as no reader would ask for it again."""
 
     _has_tags = False
     """Whether calls of this job can carry tags."""

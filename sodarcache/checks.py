@@ -17,7 +17,15 @@ from .models import SCOPE_LENGTH
 def check_project_model(**kwargs: Any) -> Iterable[Error]:
     """The project model has the UUID field, and a primary key that the unique index can hold."""
     host = get_host()
-    model = host.project_class()
+    try:
+        model = host.project_class()
+    except (LookupError, ValueError) as exc:
+        yield Error(
+            f"{host.project_model!r} names no model: {exc}",
+            hint='Name one as in SODARCACHE_PROJECT_MODEL = "shop.Project".',
+            id="sodarcache.E003",
+        )
+        return
     try:
         model._meta.get_field(host.project_uuid_field)
     except FieldDoesNotExist:

@@ -110,7 +110,7 @@ class SyncProject(Job):
     """
 
     refresh_timeout = "1 day"  # how long it may wait in the queue
-    _may_wait_long = True
+    _has_no_value = True
     error_backoff = 0
     on_dispatch_error = "raise"
 

@@ -19,6 +19,7 @@ ROOT = Path(cacheback_app.__file__).parent.parent
 REDIS = {"BACKEND": "cacheback_app.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
 LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+MEMORY = "cacheback_app.stores.LocalMemoryStore"
 
 
 def messages() -> list[CheckMessage]:
@@ -56,6 +57,16 @@ def test_queue_and_cache(
     assert found() == expected
 
 
+@pytest.mark.parametrize(("cache", "queue"), [(LOCAL, "celery"), (DUMMY, "threads")])
+def test_nothing_to_keep(settings: Any, cache: dict[str, Any], queue: str) -> None:
+    """Where nothing is to be cached, a cache that could not keep it is no mistake: W002 advises
+    ``CACHEBACK_ENABLED = False``, and heeds it (section 7)."""
+    settings.CACHES = {"default": cache}
+    settings.CACHEBACK_TASK_QUEUE = queue
+    settings.CACHEBACK_ENABLED = False
+    assert found() == []
+
+
 def test_alias(settings: Any) -> None:
     """An alias that CACHES does not have is an error (section 7)."""
     settings.CACHEBACK_CACHE_ALIAS = "elsewhere"
@@ -83,16 +94,33 @@ def test_stores(settings: Any, backend: str, options: Any, expected: list[str]) 
 @pytest.mark.parametrize(
     ("container", "expected"),
     [
-        ({"STORE": "cacheback_app.stores.LocalMemoryStore", "EXPIRE": "1m"}, []),
-        ({"STORE": "cacheback_app.stores.LocalMemoryStore", "EXPIRE": "soon"}, ["cacheback.E005"]),
+        ({"STORE": MEMORY, "EXPIRE": "1m"}, []),
+        ({"STORE": MEMORY, "EXPIRE": "soon"}, ["cacheback.E005"]),
         ({"STORE": "nowhere"}, ["cacheback.E005"]),
         ("default", ["cacheback.E005"]),
+        ({"STORE": MEMORY, "GENERATOR": "tests.containers.greetings.generate"}, []),
+        ({"STORE": MEMORY, "GENERATOR": "tests.containers.greetings.misspelt"}, ["cacheback.E005"]),
+        ({"STORE": MEMORY, "GENERATOR": "no.such.module"}, ["cacheback.E005"]),
     ],
 )
 def test_containers(settings: Any, container: Any, expected: list[str]) -> None:
-    """A container that can't be built is an error (section 7)."""
+    """A container that can't be built is an error, and so is one whose generator is not there
+    (section 7)."""
     settings.CACHEBACK_CONTAINERS = {"greeting": container}
     assert found() == expected
+
+
+def test_a_generator_whose_module_fails(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator's module that raises is an error here, and does not end the other checks
+    (section 7)."""
+
+    def explode(path: str) -> None:
+        raise ZeroDivisionError("in greetings.py")
+
+    monkeypatch.setattr("cacheback_app.containers.container.import_string", explode)
+    settings.CACHEBACK_CONTAINERS = {"greeting": {"STORE": MEMORY, "GENERATOR": "greetings.fail"}}
+    (message,) = [each for each in messages() if each.id == "cacheback.E005"]
+    assert "in greetings.py" in message.msg
 
 
 @pytest.fixture
@@ -196,6 +224,26 @@ def test_importable(define: Any, settings: Any) -> None:
     """A job at the top of its module can be imported (section 7)."""
     settings.CACHEBACK_TASK_QUEUE = "celery"
     assert found_about(define()) == []
+
+
+@pytest.mark.parametrize(
+    ("alias", "queue", "expected"),
+    [
+        ("default", "celery", []),
+        ("mine", "celery", ["cacheback.W001"]),
+        ("mine", "threads", []),
+        ("nothing", "threads", ["cacheback.W002"]),
+        ("elsewhere", "threads", ["cacheback.E002"]),
+    ],
+)
+def test_a_jobs_own_cache(
+    define: Any, settings: Any, alias: str, queue: str, expected: list[str]
+) -> None:
+    """The cache that a job names is checked as the site's is, and the site's only once (section
+    7)."""
+    settings.CACHES = {"default": REDIS, "mine": LOCAL, "nothing": DUMMY}
+    settings.CACHEBACK_TASK_QUEUE = queue
+    assert found_about(define(cache_alias=alias)) == expected
 
 
 def init(self: Any, town: str) -> None:

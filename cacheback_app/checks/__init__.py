@@ -8,13 +8,16 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
 
+from cacheback_app.conf import conf
+
 from . import caches, jobs, queues, stores
 
 
 @register("cacheback")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the settings: cache, queue, stores, containers."""
-    return [*caches.check(), *queues.check(), *stores.check()]
+    cache = caches.check(conf.cache_alias, "CACHEBACK_CACHE_ALIAS")
+    return [*cache, *queues.check(), *stores.check()]
 
 
 @register("cacheback")

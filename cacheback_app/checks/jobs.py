@@ -18,6 +18,8 @@ from cacheback_app.engine import registry
 from cacheback_app.options import DURATIONS
 from cacheback_app.queues import BaseQueue, get_queue
 
+from . import caches
+
 
 def check() -> Iterator[CheckMessage]:
     """Check every job of the site."""
@@ -32,6 +34,9 @@ def check() -> Iterator[CheckMessage]:
     queue = _queue()
     for known in known_jobs().values():
         options = known.target if isinstance(known.target, type) else known.target.job
+        if options.cache_alias not in (None, conf.cache_alias):
+            option = f"{known.name}.cache_alias"
+            yield from caches.check(options.cache_alias, option, known.target)
         wrong = list(_wrong_values(known.target, known.name, options))
         yield from wrong
         if not wrong:

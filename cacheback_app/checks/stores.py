@@ -13,7 +13,7 @@ from cacheback_app.stores.handler import configured
 
 
 def check() -> Iterator[CheckMessage]:
-    """Build each, and close it again."""
+    """Build each: a store is closed again, a container's generator is imported."""
     broken = set()
     for alias in conf.stores:
         try:
@@ -29,13 +29,19 @@ def check() -> Iterator[CheckMessage]:
         if _store_of(name) in broken:
             continue  # told already
         try:
-            make()
-        except ConfigurationException as exc:
+            make().generator  # noqa: B018 - which is imported by being asked for
+        except Exception as exc:  # the generator's module may raise anything on its import
             yield Error(
-                str(exc),
+                _told(name, exc),
                 hint="docs/containers.md tells how a container is written.",
                 id="cacheback.E005",
             )
+
+
+def _told(name: str, exc: Exception) -> str:
+    if isinstance(exc, ConfigurationException):
+        return str(exc)
+    return f"the generator of {name!r} cannot be imported: {type(exc).__name__}: {exc}"
 
 
 def _store_of(name: str) -> object:

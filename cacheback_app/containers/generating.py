@@ -248,8 +248,8 @@ def _generate(place: Place, flight: Flight, claim: Claim | None) -> Flow[tuple[A
     try:
         text = encode(value, place.container.name, place.key)
     except UnstorableValue as exc:
-        name = place.container.name
-        outages.log.warning(f"container:{name}", "The container %r keeps nothing: %s", name, exc)
+        what = f"The container {place.container.name!r} keeps nothing"
+        outages.report_unstorable(what, exc)
         yield from _release(place, claim)
         return value, True
     return value, (yield from _keep(place, claim, text))

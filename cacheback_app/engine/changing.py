@@ -6,6 +6,7 @@ import contextlib
 import time
 from typing import Any
 
+from cacheback_app.conf import conf
 from cacheback_app.exceptions import CacheUnavailable
 
 from . import backing, tags
@@ -33,6 +34,8 @@ def set_value(slot: Slot, value: Any) -> Flow[None]:
 
     :raises RuntimeError: when the write is verified and was lost.
     """
+    if not conf.enabled:
+        return
     forget_here(slot)
     try:
         names = slot.tags() if slot.job._has_tags else ()

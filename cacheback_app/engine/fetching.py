@@ -23,7 +23,7 @@ from .entry import Entry, unpack
 from .flights import Flight, flights
 from .flow import Fetch, Flow, StopIterationRaised
 from .near import near
-from .outages import log
+from .outages import report_unstorable
 from .slot import ERROR_TTL, Grant, Slot, Stored
 from .state import ABSENT, Op, drop, put, state_for
 
@@ -130,7 +130,8 @@ def store(slot: Slot, errand: Errand, value: Any, began: float, duration: float)
 
     :raises RuntimeError: when the write is verified and was lost.
     """
-    if errand.grant is None:
+    if errand.grant is None or not conf.enabled:
+        yield from give_up(slot, errand)
         return Stored.NO
     try:
         return (yield from _store(slot, errand, errand.grant, value, began, duration))
@@ -139,7 +140,7 @@ def store(slot: Slot, errand: Errand, value: Any, began: float, duration: float)
     except BaseException as exc:
         yield from release_quietly(slot, errand.grant)
         if isinstance(exc, UnstorableValue):
-            log.warning(slot.path, "What %s returns cannot be cached: %s", slot.path, exc)
+            report_unstorable(f"What {slot.path} returns cannot be cached", exc)
         elif not isinstance(exc, CacheUnavailable):
             raise
         return Stored.NO

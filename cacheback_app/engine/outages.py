@@ -66,6 +66,12 @@ log = RateLimitedLog()
 on_change(log.reset, "CACHES", "CACHEBACK_TASK_QUEUE")
 
 
+def report_unstorable(what: str, exc: UnstorableValue) -> None:
+    """Log that a value cannot be stored. The error's message tells of the value: DEBUG only."""
+    log.warning(what, "%s (%s)", what, type(exc.__cause__ or exc).__name__)
+    logger.debug(what, exc_info=exc)
+
+
 def guarded(alias: str, do: Callable[[], T]) -> T:
     """Return ``do()``; a failing backend is :exc:`CacheUnavailable`.
 

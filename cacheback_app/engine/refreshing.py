@@ -63,6 +63,8 @@ def _needless(slot: Slot, work: Work, holder: Claim | None, entry: Entry | None)
         # The pause between two tries outlasted the claim. Nobody else has begun; but what was
         # there and is gone was deleted, and a deleted key is not brought back.
         return "deleted" if entry is None and work.seen is not None else None
+    if holder is None and slot.job._has_no_value:
+        return None
     if not policy.may_begin(holder, work.claim, is_retry=work.is_retry):
         return "claimed by another" if holder else "no longer claimed"
     return None

@@ -51,7 +51,7 @@ class CeleryQueue(BaseQueue):
     def check(self, name: str, job: Any) -> Iterator[CheckMessage]:
         limit = _visibility_timeout(get_current_app())
         timeout = seconds(job.refresh_timeout)
-        if limit is not None and timeout > limit and not job._may_wait_long:
+        if limit is not None and timeout > limit and not job._has_no_value:
             yield Warning(
                 f"{name} may take {timeout:g} s (refresh_timeout), but the broker delivers a task"
                 f" again that was not acknowledged within {limit:g} s (visibility_timeout).",

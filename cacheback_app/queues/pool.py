@@ -90,8 +90,10 @@ class BoundedPool:
             task = tasks.get()
             try:
                 task()
-            except BaseException:
-                logger.exception("A background task raised")
+            except BaseException as exc:
+                # The message of an error may hold arguments.
+                logger.error("A background task raised %s", type(exc).__name__)
+                logger.debug("A background task raised", exc_info=exc)
             finally:
                 del task
                 tasks.task_done()

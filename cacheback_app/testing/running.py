@@ -22,7 +22,7 @@ def sync_refresh() -> AbstractContextManager[None]:
 
 
 def disabled() -> override_settings:
-    """Call through within the block: every ``get`` fetches, and nothing is read or stored.
+    """Call through within the block: every ``get`` fetches, and nothing is stored.
 
     It is Django's ``override_settings(CACHEBACK_ENABLED=False)`` and so decorates tests and test
     classes, too.

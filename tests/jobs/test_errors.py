@@ -167,6 +167,23 @@ def test_failures_are_logged_and_signalled(
     assert "secret" not in caplog.text and "argument" not in caplog.text
 
 
+class Unpicklable:
+    def __reduce__(self) -> str:
+        raise TypeError("secret")
+
+
+def test_a_value_that_cannot_be_stored_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """It is one warning without what the serialiser says of it, which may be the value: that is
+    logged at DEBUG (section 7)."""
+    job = Source()
+    job.at.value = Unpicklable()
+    with caplog.at_level(logging.DEBUG, "cacheback"):
+        assert job.get("argument") is job.get("argument") is job.at.value
+    [line] = warnings_of(caplog)
+    assert line == "What tests.jobs.support.Source returns cannot be cached (TypeError)"
+    assert "secret" in caplog.text
+
+
 def test_a_served_stale_value_is_no_silence(caplog: pytest.LogCaptureFixture) -> None:
     """A failure that ``stale_if_error`` hides from the caller is logged and signalled (J7)."""
     job = Source().using(fetch_on_stale_threshold=0)

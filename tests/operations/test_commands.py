@@ -172,6 +172,26 @@ def test_warm_goes_on_after_a_failure(tmp_path: Path) -> None:
     assert found["failed"] == 2 and all(e.endswith("ValueError") for e in found["errors"])
 
 
+def test_an_interrupt_leaves_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a command in a line, with an exit code of its own, and ``warm`` still tells what
+    it has done (section 7)."""
+
+    def fetch(self: Any, secret: str) -> Any:
+        if secret == "b":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Broken, "fetch", fetch)
+    file = tmp_path / "calls"
+    file.write_text('["a"]\n["b"]\n["c"]\n')
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Interrupted") as raised:
+        call_command("cacheback", "warm", f"{HERE}.Broken", "--from", str(file), "--json",
+                     stdout=out)  # fmt: skip
+    assert raised.value.returncode == 130
+    assert json.loads(out.getvalue())["fetched"] == 1
+    assert Broken().raw_get("a") and not Broken().raw_get("c")
+
+
 REPORT = f"{HERE}.Report"
 REFUSED = {
     "unknown job": (["explain", "shop.jobs.Nothing"], "there is no job 'shop.jobs.Nothing'"),

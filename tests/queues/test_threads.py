@@ -83,6 +83,23 @@ def test_stale_value_is_renewed(queue: ThreadsQueue) -> None:
     assert Slow().get(1) == "new 1"
 
 
+def test_what_ends_a_fetch_is_not_logged(
+    queue: ThreadsQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fetch that exits ends no thread, and the log has the kind of the error only: its message
+    may hold arguments (section 7)."""
+
+    def leave() -> None:
+        raise SystemExit("secret")
+
+    assert queue.pool.submit(leave)
+    assert queue.pool.drain(10)
+    assert [record.getMessage() for record in caplog.records] == [
+        "A background task raised SystemExit"
+    ]
+    assert "secret" not in caplog.text
+
+
 def test_backlog_is_bounded(queue: ThreadsQueue, roomy_cache: None) -> None:
     """Four threads and a thousand that wait: more are dropped, counted and signalled, and
     refreshed when their claim has lapsed (section 2)."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.core.management import CommandError, call_command
 
 from sodarcache.models import Project
@@ -195,6 +196,21 @@ def test_the_task_queue_does_it(api: Any, projects: list[Any], towers: Any, sett
     assert len(captured().sent) == 12  # nothing is left behind
 
 
+@pytest.mark.parametrize("cache", ["dummy", "default"])
+def test_what_is_queued_is_done(
+    api: Any, projects: list[Any], towers: Any, settings: Any, cache: str
+) -> None:
+    """P4: what ``--async`` has queued is updated, even by workers that do not find its claim in
+    their cache: it keeps nothing, was emptied, or is another one."""
+    settings.CACHES = {**settings.CACHES, "default": settings.CACHES[cache]}
+    settings.CACHEBACK_TASK_QUEUE = path_of(CaptureQueue)
+    captured().sent.clear()
+    assert "Queued: 12" in sync("--async")
+    caches["default"].clear()
+    assert captured().run_all() == [True] * 12
+    assert api.get_model().objects.count() == 12
+
+
 def test_a_dead_queue_is_an_error(projects: list[Any], settings: Any) -> None:
     """P4: what cannot be queued is not passed over in silence."""
     settings.CACHEBACK_TASK_QUEUE = path_of(BrokenQueue)
@@ -233,6 +249,21 @@ def test_deletecache(api: Any, projects: list[Any], monkeypatch: Any) -> None:
     assert api.get_model().objects.count() == 5
     call_command("deletecache", "--yes", stdout=shown)
     assert api.get_model().objects.count() == 0
+
+
+@pytest.mark.parametrize("key", [EOFError, KeyboardInterrupt], ids=["Ctrl-D", "Ctrl-C"])
+def test_no_answer_is_no(api: Any, project: Any, monkeypatch: Any, key: type) -> None:
+    """Who leaves the question of ``deletecache`` has deleted nothing, and is told so in a line."""
+
+    def leave(prompt: str) -> str:
+        raise key
+
+    api.set_cache_item(APP, "a", 1, project=project)
+    monkeypatch.setattr("sys.stdin", Shown(is_terminal=True))
+    monkeypatch.setattr("builtins.input", leave)
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        call_command("deletecache", stdout=Shown())
+    assert api.get_model().objects.count() == 1
 
 
 def test_a_plugin_whose_app_is_not_installed() -> None:

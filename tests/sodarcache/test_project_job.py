@@ -179,11 +179,13 @@ def test_arguments_and_version_tell_items_apart(api: Any, job: Totals, items: An
 
 
 def test_a_value_that_is_no_json_is_returned_and_not_kept(
-    api: Any, project: Any, job: Totals, items: Any
+    api: Any, project: Any, job: Totals, items: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """P5, P6: the caller gets what was fetched; ``set`` says what is wrong, and where."""
+    """P5, P6: the caller gets what was fetched; ``set`` says what is wrong, and where. The log
+    does not, as where is told by keys of the value (section 7)."""
     job.at.value = {"rows": [1, {2}]}
     assert job.get(project) == {"rows": [1, {2}]}
+    assert "rows" not in caplog.text and "cannot be cached" in caplog.text
     assert not items.exists() and cache.get(job.key(project)) is None
     with pytest.raises(ValueError, match=r"data\.rows\[1\] is a set"):
         job.set(project, data={"rows": [1, {2}]})

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import unittest
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -131,6 +132,35 @@ def test_disabled_forgets_nothing(alias: str) -> None:
     with disabled():
         assert Price().get() == "x #2"
     assert Price().get() == "x #1"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda job: job.set("x", data="by hand"),
+        lambda job: asyncio.run(job.aset("x", data="by hand")),
+        lambda job: job.refresh("x"),
+        lambda job: job.async_refresh("x"),
+    ],
+    ids=["set", "aset", "refresh", "async_refresh"],
+)
+def test_disabled_stores_nothing(alias: str, call: Callable[[Price], None]) -> None:
+    """Within the block nothing else stores either, or keeps a claim: neither ``set`` nor what
+    refreshes, in the caller or in a worker (section 1, ``CACHEBACK_ENABLED``)."""
+    with disabled(), sync_refresh():
+        call(Price())
+    assert Price().raw_get("x") is None
+    assert Price().explain("x").claimed_until is None
+
+
+def test_disabled_renews_nothing(alias: str) -> None:
+    """An invalidation within the block marks what is cached, and no more."""
+    Price().get("x")
+    with disabled(), sync_refresh():
+        Price().invalidate("x")
+        assert Price().explain("x").status == Price.STALE
+    with sync_refresh():
+        assert [Price().get("x"), Price().get("x")] == ["x #1", "x #3"]
 
 
 class TestWithUnittest(unittest.TestCase):

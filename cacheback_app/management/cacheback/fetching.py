@@ -49,7 +49,7 @@ def fetch_all(
     """Refresh ``calls`` in ``workers`` threads, and count in ``tally``.
 
     An error of one ends none of the others; an error of ``calls`` itself ends all. Ctrl-C lets
-    what has begun come to its end, and begins no more.
+    what other threads have begun come to its end, and begins no more.
 
     :param only_missing: leave alone what is fresh.
     """

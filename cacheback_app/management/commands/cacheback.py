@@ -88,6 +88,8 @@ class Command(BaseCommand):
             unwrapped(self.stdout).flush()
         except CommandError:
             raise
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted", returncode=130) from None
         except BrokenPipeError as exc:
             console.give_up(unwrapped(self.stdout))
             raise CommandError("nobody reads the output any more") from exc

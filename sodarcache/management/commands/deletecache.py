@@ -32,6 +32,10 @@ class Command(BaseCommand):
     def _ask(self, project: str | None, app: str | None) -> None:
         of_app = f" of the app {app}" if app else ""
         of_project = f"project {project}" if project else "all projects"
-        answer = input(f"Delete the cached items{of_app} of {of_project}? [y/N] ")
+        try:
+            answer = input(f"Delete the cached items{of_app} of {of_project}? [y/N] ")
+        except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C
+            answer = ""
+            self.stdout.write("")  # ends the line of the question
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was deleted")

@@ -1,0 +1,30 @@
+"""System checks of the project model, both sides of each."""
+
+from typing import Any
+
+import pytest
+
+from sodarcache import checks
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "longest", "expected"),
+    [
+        ("sodarcache.Project", "sodar_uuid", 200, []),
+        ("sodarcache.Project", "colour", 200, ["sodarcache.E001"]),
+        ("sessions.Session", "session_key", 40, []),
+        ("sessions.Session", "session_key", 39, ["sodarcache.E002"]),
+        ("sodarcache.Porject", "sodar_uuid", 200, ["sodarcache.E003"]),
+        ("shop.Project", "sodar_uuid", 200, ["sodarcache.E003"]),
+        ("Project", "sodar_uuid", 200, ["sodarcache.E003"]),
+    ],
+)
+def test_project_model(
+    settings: Any, monkeypatch: Any, model: str, field: str, longest: int, expected: list[str]
+) -> None:
+    """A project model that is not there, that has no such field, or whose primary key the unique
+    index could not hold is an error that the check tells (section 6)."""
+    settings.SODARCACHE_PROJECT_MODEL = model
+    settings.SODARCACHE_PROJECT_UUID_FIELD = field
+    monkeypatch.setattr(checks, "SCOPE_LENGTH", longest)
+    assert [message.id for message in checks.check_project_model()] == expected
