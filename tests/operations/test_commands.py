@@ -356,7 +356,7 @@ def test_stats_while_the_cache_is_down(form: list[str]) -> None:
     clear line says why (section 7, J11). ``list`` needs no cache."""
     out = io.StringIO()
     with faults.cache_down():
-        with pytest.raises(CommandError, match="^the cache 'default' failed: Conn"):
+        with pytest.raises(CommandError, match=r"^the cache 'default' failed: Conn"):
             call_command("cacheback", "stats", *form, stdout=out)
         run("list", *form)
     assert out.getvalue() == ""
