@@ -268,6 +268,11 @@ class RecordCache(ABC, Generic[T]):
 
     # For subclasses
 
+    def is_failure(self, exc: Exception) -> bool:
+        """Return whether ``exc`` says that the cache can't be read or written just now, and not
+        that it was used wrongly."""
+        return isinstance(exc, OSError)
+
     @abstractmethod
     def _load(self, schema: Schema[T], cutoff: float) -> list[T]: ...
 
