@@ -354,12 +354,18 @@ class Job(Identity):
     def _set(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Flow[None]:
         if self.set_data_kwarg in kwargs:
             data = kwargs.pop(self.set_data_kwarg)
-        elif args:
-            *args_left, data = args
-            args = tuple(args_left)
-        else:
+            return changing.set_value(self._slot_for(args, kwargs), data)
+        if not args:
             raise TypeError(f"set() needs a value: last, or as {self.set_data_kwarg}=")
-        return changing.set_value(self._slot_for(args, kwargs), data)
+        *args_left, data = args
+        try:
+            slot = self._slot_for(tuple(args_left), kwargs)
+        except TypeError as exc:
+            raise TypeError(
+                f"set() has no {self.set_data_kwarg}=, so its last argument was taken for the"
+                f" value; without that one: {exc}"
+            ) from exc
+        return changing.set_value(slot, data)
 
 
 def _raw(entry: Entry | None) -> tuple[float, Any] | None:

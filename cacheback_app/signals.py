@@ -50,3 +50,7 @@ refresh_failed = Signal()
 
 cache_failed = Signal()
 """The cache backend raised: ``alias``, ``exception``. There is no sender."""
+
+records_failed = Signal()
+"""A cache of records could not be read or written: ``path``, ``exception``. The sender is the
+endpoint's class."""

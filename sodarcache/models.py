@@ -88,6 +88,9 @@ class JSONCacheItem(BaseCacheItem):
     project_id: Any
     user_id: Any
 
+    class Meta(BaseCacheItem.Meta):
+        verbose_name = "JSON cache item"
+
     def __str__(self) -> str:
         return ": ".join(self._names())
 

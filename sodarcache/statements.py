@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Value
 from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery
 
@@ -42,9 +43,32 @@ def upsert_of(
     return f"{head}{rows}{tail}", parameters
 
 
+class LivingUser(Value):
+    """The key of an item's user, for the ORM's own statements; see :func:`_living`."""
+
+    def __init__(self, item: JSONCacheItem) -> None:
+        super().__init__(item.user_id, *fields(("user",)))
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        sql, parameters = super().as_sql(compiler, connection)
+        return _living(sql, connection), parameters
+
+
 def returns_rows(connection: BaseDatabaseWrapper) -> bool:
     """Return whether the statement answers with rows."""
     return connection.features.can_return_rows_from_bulk_insert
+
+
+def _living(key: str, connection: BaseDatabaseWrapper) -> str:
+    """Return the SQL of a user's key, which is NULL when the user was deleted meanwhile.
+
+    As if that had been a moment later, and at no further query. The constraint would speak up at
+    the end of the caller's transaction, where nobody knows any more what it is about.
+    """
+    [user] = fields(("user",))
+    users = user.remote_field.model._meta
+    table, column = map(connection.ops.quote_name, (users.db_table, users.pk.column))
+    return f"(SELECT {column} FROM {table} WHERE {column} = {key})"  # noqa: S608
 
 
 @cache
@@ -70,7 +94,9 @@ def _as_values(
     adapt = connection.ops.adapt_json_value
     data = (adapt(item.data, None) for item in items)
     rows = zip(*stored(items, INSERTED[:-1], connection), data, strict=True)
-    return f"VALUES {', '.join([_ROW] * len(items))}", list(chain.from_iterable(rows))
+    living = _living("%s", connection)
+    row = f"({', '.join(living if name == 'user' else '%s' for name in INSERTED)})"
+    return f"VALUES {', '.join([row] * len(items))}", list(chain.from_iterable(rows))
 
 
 def _as_json(
@@ -85,7 +111,9 @@ def _as_json(
     quoted = [connection.ops.quote_name(name) for name in names]
     types = [field.db_type(connection) for field in columns]
     record = ", ".join(map(" ".join, zip(quoted, types, strict=True)))
+    selected = dict(zip(INSERTED, quoted, strict=True))
+    selected["user"] = _living(f"new.{selected['user']}", connection)
     # A null in JSON is SQL's there, but that of data is JSON's.
-    selected = f"{', '.join(quoted[:-1])}, COALESCE({quoted[-1]}, 'null')"
-    rows_of_text = f"SELECT {selected} FROM json_to_recordset(%s::json) AS new ({record})"  # noqa: S608
-    return rows_of_text, [text]
+    selected["data"] = f"COALESCE({selected['data']}, 'null')"
+    listed = ", ".join(selected.values())
+    return f"SELECT {listed} FROM json_to_recordset(%s::json) AS new ({record})", [text]  # noqa: S608

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.db import OperationalError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .columns import fields, loaded
@@ -61,7 +61,8 @@ def insert(items: Sequence[JSONCacheItem], using: str, updated: Sequence[str]) -
 
 
 def settled(do: Callable[[], T], using: str) -> T:
-    """Return what ``do`` returns, which is called anew while it loses a deadlock.
+    """Return what ``do`` returns, which is called anew while it loses a deadlock, and once when it
+    refers to what was being deleted.
 
     Inside of a transaction it is called once: only who began that can begin it again.
     """
@@ -69,8 +70,9 @@ def settled(do: Callable[[], T], using: str) -> T:
     for attempt in range(1, _TRIES):
         try:
             return do()
-        except OperationalError as exc:
-            if connection.in_atomic_block or _error_code(exc) not in _DEADLOCKS:
+        except (IntegrityError, OperationalError) as exc:
+            may_do = attempt == 1 if isinstance(exc, IntegrityError) else _is_deadlock(exc)
+            if connection.in_atomic_block or not may_do:
                 raise
             time.sleep(0.002 * attempt)
     return do()
@@ -113,6 +115,6 @@ def _read_back(items: Sequence[JSONCacheItem], using: str) -> list[Any]:
     return rows
 
 
-def _error_code(exc: OperationalError) -> Any:
-    cause = exc.__cause__
-    return getattr(cause, "sqlstate", None) or (exc.args[0] if exc.args else None)
+def _is_deadlock(exc: OperationalError) -> bool:
+    code = getattr(exc.__cause__, "sqlstate", None) or (exc.args[0] if exc.args else None)
+    return code in _DEADLOCKS

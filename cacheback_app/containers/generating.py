@@ -24,9 +24,8 @@ Memcache at Facebook", NSDI 2013; ``docs/protocol.md`` tells how jobs use it).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ from cacheback_app.conf import conf
 from cacheback_app.engine import outages, policy
 from cacheback_app.engine.claims import Claim, State, lease_ttl
 from cacheback_app.engine.flights import Flight, Landing, flights
-from cacheback_app.engine.flow import Await, Fetch, Flow, Pause, Step
+from cacheback_app.engine.flow import Await, Fetch, Flow, Pause, Step, is_called_for
 from cacheback_app.exceptions import (
     AccessException,
     DataFormatException,
@@ -48,8 +47,6 @@ from .values import MISSING, decode, encode
 
 if TYPE_CHECKING:
     from .container import CacheContainer
-
-_generating: ContextVar[tuple[Place, ...]] = ContextVar("cacheback_generating", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ def _generate_once(place: Place, text: str | None, is_down: bool) -> Flow[Any]:
     :param text: what is in the entry, and is no value.
     :param is_down: whether the store failed, so that nothing is claimed or kept.
     """
-    if place in _generating.get():
+    if is_called_for(place):
         name = place.container.name
         raise RuntimeError(f"the generator of {name!r} asks for the key that it is to generate")
     while True:
@@ -237,8 +234,7 @@ def _generate(place: Place, flight: Flight, claim: Claim | None) -> Flow[tuple[A
         generator = place.container.generator
         if generator is None:  # taken away a moment ago
             raise NotFound(place.container.name, place.key)
-        with _marked(place):
-            value = yield Fetch(generator, (place.key,), {}, (flight,))
+        value = yield Fetch(generator, (place.key,), {}, (flight,), (place,))
     except BaseException as exc:
         if claim is not None and not isinstance(exc, GeneratorExit):
             yield from _release(place, claim)
@@ -253,17 +249,6 @@ def _generate(place: Place, flight: Flight, claim: Claim | None) -> Flow[tuple[A
         yield from _release(place, claim)
         return value, True
     return value, (yield from _keep(place, claim, text))
-
-
-@contextmanager
-def _marked(place: Place) -> Iterator[None]:
-    """Remember within the block what is being generated."""
-    before = _generating.get()
-    _generating.set((*before, place))
-    try:
-        yield
-    finally:
-        _generating.set(before)
 
 
 def _keep(place: Place, claim: Claim, text: str) -> Flow[bool]:

@@ -172,7 +172,8 @@ def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
 def _values(led: Sequence[_Led]) -> Flow[Sequence[Any]]:
     job = led[0].slot.job
     calls = [item.slot.call for item in led]
-    values = list((yield Fetch(job.fetch_many, (calls,), {}, [item.flight for item in led])))
+    flown, places = zip(*((item.flight, item.slot.flight_key) for item in led), strict=True)
+    values = list((yield Fetch(job.fetch_many, (calls,), {}, flown, places)))
     if len(values) != len(calls):
         raise ValueError(f"fetch_many() gave {len(values)} values for {len(calls)} calls")
     return values

@@ -61,7 +61,7 @@ def fetch_and_store(slot: Slot, errand: Errand) -> Flow[Fetched]:
     began, clock = time.time(), time.perf_counter()
     try:
         with told(slot, errand):
-            value = yield Fetch(*slot.fetch(), errand.flights)
+            value = yield Fetch(*slot.fetch(), errand.flights, (slot.flight_key,))
     except Exception as exc:
         if isinstance(exc, slot.job._gone_errors):
             yield from gone(slot, errand)

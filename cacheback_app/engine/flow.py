@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
@@ -74,23 +75,55 @@ class Pause(Step):
         await asyncio.sleep(self.seconds)
 
 
+class _Purpose:
+    """What user code was called for. Emptied when it is over: what it has started lives on with its
+    context, and then waits for nothing of its own."""
+
+    def __init__(self, places: Sequence[Hashable]) -> None:
+        self.places = places
+
+
+_purposes: ContextVar[tuple[_Purpose, ...]] = ContextVar("cacheback_purposes", default=())
+
+
+def is_called_for(place: Hashable) -> bool:
+    """Return whether whoever asks is user code that was called to bring what is asked for, in this
+    thread or task or in one that it has started. It would wait for itself."""
+    return any(place in purpose.places for purpose in _purposes.get())
+
+
+@contextlib.contextmanager
+def _called_for(places: Sequence[Hashable]) -> Iterator[None]:
+    before, purpose = _purposes.get(), _Purpose(places)
+    _purposes.set((*before, purpose))
+    try:
+        yield
+    finally:
+        purpose.places = ()
+        _purposes.set(before)
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch(Step):
-    """A call of user code, sync or async, on behalf of ``flights``."""
+    """A call of user code, sync or async, to bring what belongs to ``places``, on behalf of
+    ``flights``."""
 
     fetch: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     flights: Sequence[Flight] = ()
+    places: Sequence[Hashable] = ()
 
     def run(self) -> Any:
-        if iscoroutinefunction(self.fetch):
-            return async_to_sync(self.fetch)(*self.args, **self.kwargs)
-        return self.fetch(*self.args, **self.kwargs)
+        with _called_for(self.places):
+            if iscoroutinefunction(self.fetch):
+                return async_to_sync(self.fetch)(*self.args, **self.kwargs)
+            return self.fetch(*self.args, **self.kwargs)
 
     async def arun(self) -> Any:
         if iscoroutinefunction(self.fetch):
-            return await self.fetch(*self.args, **self.kwargs)
+            with _called_for(self.places):
+                return await self.fetch(*self.args, **self.kwargs)
         # Sync code runs in the thread that Django keeps for it (database connections live
         # there). That thread may be busy with code that itself waits for one of these flights,
         # so the work is on offer to whoever waits for them in a thread.

@@ -19,7 +19,7 @@ from .dispatching import abandon, hand_over
 from .entry import Entry, unpack
 from .fetching import Errand, Fetched, fetch_and_store, landed, release_quietly
 from .flights import Flight, Landing, flights
-from .flow import Await, Flow, Pause
+from .flow import Await, Flow, Pause, is_called_for
 from .near import near
 from .policy import Verdict
 from .refreshing import Work, refresh_claimed
@@ -180,7 +180,10 @@ def fetch_once(
     """Fetch, or wait for whoever fetches already: in this process, or anywhere.
 
     :param stale: what there is to serve, None on a miss.
+    :raises RuntimeError: in the fetch of this very value.
     """
+    if is_called_for(slot.flight_key):
+        raise RuntimeError(f"the fetch of {slot.path} asks for the value that it is to fetch")
     wait = slot.job.wait_timeout
     deadline = time.monotonic() + seconds(slot.job.refresh_timeout if wait is None else wait)
     while True:

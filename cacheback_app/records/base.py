@@ -136,15 +136,18 @@ class RecordCache(ABC, Generic[T]):
 
         :param entry: a record, or ``{"id": ...}``. With other fields, the first record that has
             all these values.
+        :raises TypeError: when it is neither.
+        :raises UnknownField: when the model doesn't have one of the fields.
         """
         schema = self._schema or self.schema
-        given: Any = entry
-        if isinstance(given, schema.model):
-            identifier = given.id  # type: ignore[attr-defined]
-        elif len(given) == 1 and "id" in given:
-            identifier = given["id"]
+        if isinstance(entry, schema.model):
+            identifier = entry.id  # type: ignore[attr-defined]
+        elif not isinstance(entry, Mapping):
+            raise TypeError(f'{entry!r} is no {schema.model.__qualname__}, and no {{"id": ...}}')
+        elif len(entry) == 1 and "id" in entry:
+            identifier = entry["id"]
         else:
-            queries = [Query(name, value) for name, value in given.items()]
+            queries = [Query(name, value) for name, value in entry.items()]
             return next(iter(self.query(*queries)), None)
         try:
             key = key_of(identifier)
@@ -164,7 +167,11 @@ class RecordCache(ABC, Generic[T]):
         self.add_entry(*entries)
 
     def delete_entry(self, *entries: T | Mapping[str, Any]) -> None:
-        """Remove records, given as such or as ``{"id": ...}``. Those that are missing are fine."""
+        """Remove records, given as such or as ``{"id": ...}``. Those that are missing are fine.
+
+        :raises TypeError: for what is neither.
+        :raises ValueError: for a mapping without an id, or with one that no record can have.
+        """
         self._write(self._removing(entries))
 
     def save_cache(self, entries: Iterable[T] | T, method: RequestMethod) -> None:
@@ -260,6 +267,11 @@ class RecordCache(ABC, Generic[T]):
         self._write(Change(time.time(), outdates=True))
 
     # For subclasses
+
+    def is_failure(self, exc: Exception) -> bool:
+        """Return whether ``exc`` says that the cache can't be read or written just now, and not
+        that it was used wrongly."""
+        return isinstance(exc, OSError)
 
     @abstractmethod
     def _load(self, schema: Schema[T], cutoff: float) -> list[T]: ...

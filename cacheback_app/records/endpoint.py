@@ -172,7 +172,8 @@ class CachedEndpoint(Generic[M]):
 
         GET is answered from the cache until that has expired, then by the server, or by what has
         expired if the server fails. What POST, PUT, PATCH and DELETE change at the server is
-        changed in the cache after it, and makes the next GET ask the server.
+        changed in the cache after it, and makes the next GET ask the server. When the cache fails,
+        what the server answers is returned all the same; ``last_answer.cache_error`` tells of it.
 
         :param parameters: a path below ``BASE_ENDPOINT``, with or without a query.
         :param body: bytes or text as it is; anything else (also a record) as JSON.

@@ -27,11 +27,13 @@ class LastAnswer:
     :ivar source: the network, or the cache and why.
     :ivar fetched_at: when the server gave or confirmed it.
     :ivar error: how the server failed, when the answer is stale.
+    :ivar cache_error: how the cache failed that was to keep it, and so is behind the server.
     """
 
     source: Source
     fetched_at: datetime
     error: Exception | None = None
+    cache_error: Exception | None = None
 
     @classmethod
     def at(cls, source: Source, timestamp: float, error: Exception | None = None) -> LastAnswer:
@@ -39,9 +41,9 @@ class LastAnswer:
         return cls(source, datetime.fromtimestamp(timestamp, UTC), error)
 
     @classmethod
-    def now(cls, source: Source) -> LastAnswer:
+    def now(cls, source: Source, cache_error: Exception | None = None) -> LastAnswer:
         """Return what is told of an answer of this moment."""
-        return cls(source, datetime.now(UTC))
+        return cls(source, datetime.now(UTC), cache_error=cache_error)
 
 
 # One variable for all endpoints: a context keeps each variable for as long as it lives.

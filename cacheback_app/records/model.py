@@ -214,8 +214,18 @@ class Schema(Generic[T]):
                 continue
 
     def key(self, entry: T | Mapping[str, Any]) -> int | float | str:
-        """Return the key of a record, or of ``{"id": ...}``."""
-        return key_of(entry["id"] if isinstance(entry, Mapping) else entry.id)  # type: ignore[attr-defined]
+        """Return the key of a record, or of ``{"id": ...}``.
+
+        :raises TypeError: when it is neither.
+        :raises ValueError: for a mapping without an id, or with one that no record can have.
+        """
+        if isinstance(entry, self.model):
+            return key_of(entry.id)  # type: ignore[attr-defined]
+        if not isinstance(entry, Mapping):
+            raise TypeError(f'{entry!r} is no {self.model.__qualname__}, and no {{"id": ...}}')
+        if "id" not in entry:
+            raise ValueError(f'{entry!r} has no "id", which says what record is meant')
+        return key_of(entry["id"])
 
     @cached_property
     def fingerprint(self) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
@@ -21,6 +21,7 @@ from cacheback_app.exceptions import InvalidResponse
 
 from .answers import Answer, Shape
 from .base import RecordCache
+from .failing import bear
 from .last_answer import LastAnswer, Source
 from .methods import RequestMethod
 from .responses import Parsed, identifiers, last_segment
@@ -39,6 +40,8 @@ class Fence:
 
     def __init__(self) -> None:
         self.changes = 0
+        self.is_behind = False
+        """Whether a change was made at the server that the cache could not be told of."""
         self.after_fork()
         watch(self)
 
@@ -69,7 +72,11 @@ class Read(Generic[M]):
     @classmethod
     def of(cls, answer: Answer[M], source: Source, error: Exception | None = None) -> Read[M]:
         """Return an answer that was kept."""
-        told = LastAnswer.at(source, answer.saved_at, error)
+        return cls.told_of(answer, LastAnswer.at(source, answer.saved_at, error))
+
+    @classmethod
+    def told_of(cls, answer: Answer[M], told: LastAnswer) -> Read[M]:
+        """Return an answer that was kept, of which something else is told."""
         return cls(list(answer.entries), answer.shape, told)
 
     @property
@@ -97,13 +104,28 @@ class Asked(Generic[M]):
         return path, self.endpoint.MODEL, self.signature, changes
 
     def look(self) -> Answer[M] | None:
-        """Return what is kept, fresh or not."""
-        return self.cache.answer(self.signature, expired=True)
+        """Return what is kept, fresh or not; None also when the cache fails."""
+        fence = fence_of(self.cache)
+        if fence.is_behind:
+            _change(self.endpoint, self.cache, self.cache.outdate_answers, is_new=False)
+        try:
+            known = self.cache.answer(self.signature, expired=True)
+        except Exception as exc:
+            bear(self.endpoint, self.cache, exc)
+            return None
+        return replace(known, is_fresh=False) if known and fence.is_behind else known
 
-    def keep(self, response: httpx.Response, since: Since) -> Parsed[M]:
+    def keep(self, response: httpx.Response, since: Since) -> Read[M]:
         """Return what a response says; keep it unless it may be older than what is kept."""
         entries, shape = self.endpoint.parse(response)
-        headers = response.headers
+        error: Exception | None = None
+        try:
+            self._keep(entries, shape, response.headers, since)
+        except Exception as exc:
+            error = bear(self.endpoint, self.cache, exc)
+        return Read(entries, shape, LastAnswer.now(Source.NETWORK, error))
+
+    def _keep(self, entries: list[M], shape: Shape, headers: httpx.Headers, since: Since) -> None:
         fence = fence_of(self.cache)
         with fence.lock:
             known = self.look()
@@ -117,12 +139,16 @@ class Asked(Generic[M]):
                     headers.get("ETag"),
                     headers.get("Last-Modified"),
                 )
-        return entries, shape
 
-    def extend(self) -> Answer[M] | None:
+    def extend(self, known: Answer[M]) -> Read[M] | None:
         """Return what is kept, which the server has confirmed; None if it is gone."""
-        self.cache.extend_answer(self.signature)
-        return self.look()
+        try:
+            self.cache.extend_answer(self.signature)
+        except Exception as exc:
+            error = bear(self.endpoint, self.cache, exc)
+            return Read.told_of(known, LastAnswer.now(Source.NOT_MODIFIED, error))
+        found = self.look()
+        return None if found is None else Read.of(found, Source.NOT_MODIFIED)
 
 
 def fence_of(cache: RecordCache[Any]) -> Fence:
@@ -188,13 +214,11 @@ def _ask(asked: Asked[M], known: Answer[M] | None) -> Flow[Read[M]]:
         return Read.of(known, Source.STALE, exc)
     outages.end(None, asked.signature)
     if response.status_code == httpx.codes.NOT_MODIFIED and known is not None:
-        extended = yield Io(asked.extend)
-        if extended is not None:
-            return Read.of(extended, Source.NOT_MODIFIED)
-        return (yield from _ask(asked, None))  # it was removed meanwhile
+        extended: Read[M] | None = yield Io(lambda: asked.extend(known))
+        return extended or (yield from _ask(asked, None))  # it was removed meanwhile
     response.raise_for_status()
-    entries, shape = yield Io(lambda: asked.keep(response, since))
-    return Read(entries, shape, LastAnswer.now(Source.NETWORK))
+    found: Read[M] = yield Io(lambda: asked.keep(response, since))
+    return found
 
 
 def _send(asked: Asked[M], known: Answer[M] | None, *, repeats: bool) -> Flow[httpx.Response]:
@@ -249,8 +273,8 @@ def write(
     """Have the server change something, and then the cache."""
     response = yield from _send_change(endpoint, request)
     response.raise_for_status()
-    entries, shape = yield Io(lambda: _keep_change(endpoint, response, method))
-    return Read(entries, shape, LastAnswer.now(Source.NETWORK))
+    found: Read[M] = yield Io(lambda: _keep_change(endpoint, response, method))
+    return found
 
 
 def fetch_raw(endpoint: CachedEndpoint[M], request: httpx.Request) -> Flow[httpx.Response]:
@@ -280,32 +304,49 @@ def _send_change(endpoint: CachedEndpoint[M], request: httpx.Request) -> Flow[ht
 
 
 def _outdate(endpoint: CachedEndpoint[M]) -> None:
-    cache = endpoint.cache
-    if cache is not None:
-        fence = fence_of(cache)
-        with fence.lock:
-            fence.changes += 1
-            cache.outdate_answers()
+    if endpoint.cache is not None:
+        _change(endpoint, endpoint.cache, endpoint.cache.outdate_answers)
 
 
 def _keep_change(
     endpoint: CachedEndpoint[M], response: httpx.Response, method: RequestMethod
-) -> Parsed[M]:
-    """Do to the cache what the server did."""
+) -> Read[M]:
+    """Do to the cache what the server did, and return what it answered."""
     entries, shape = _said(endpoint, response, method)
-    cache = endpoint.cache
-    if cache is None:
-        return entries, shape
-    fence = fence_of(cache)
-    with fence.lock:
-        fence.changes += 1
+    cache, error = endpoint.cache, None
+    if cache is not None:
+        saved: list[Any] = entries
         if shape is Shape.NONE or method is RequestMethod.DELETE:
             # All we know of what the server has now is that it is not what we have.
-            gone = _gone(endpoint, response.request, entries)
-            cache.save_cache(gone, RequestMethod.DELETE)
-        else:
-            cache.save_cache(entries, method)
-    return entries, shape
+            saved, method = _gone(endpoint, response.request, entries), RequestMethod.DELETE
+        error = _change(endpoint, cache, lambda: cache.save_cache(saved, method))
+    return Read(entries, shape, LastAnswer.now(Source.NETWORK, error))
+
+
+def _change(
+    endpoint: CachedEndpoint[M],
+    cache: RecordCache[M],
+    change: Callable[[], None],
+    *,
+    is_new: bool = True,
+) -> Exception | None:
+    """Change the cache; return how it failed.
+
+    That is no failure of the request's, which would be made again then. But until a change is
+    kept, with which all answers are outdated, none is given as if it were fresh.
+
+    :param is_new: False to make up for a change that failed.
+    """
+    fence = fence_of(cache)
+    with fence.lock:
+        fence.changes += is_new
+        try:
+            change()
+        except Exception as exc:
+            fence.is_behind = True
+            return bear(endpoint, cache, exc)
+        fence.is_behind = False
+    return None
 
 
 def _said(

@@ -136,6 +136,14 @@ class SqliteCache(RecordCache[T]):
         """
         return cast("ScalarResult[T]", super().query(*queries, distinct=distinct))
 
+    def is_failure(self, exc: Exception) -> bool:
+        """Return True for a full disk, a file that can't be opened, a lock that is held, ..."""
+        error = getattr(exc, "orig", exc)
+        # The others (ProgrammingError, ...) are about what was asked, as SQLITE_ERROR is.
+        is_state = type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return super().is_failure(exc) or (is_state and code != sqlite3.SQLITE_ERROR)
+
     def _load(self, schema: Schema[T], cutoff: float) -> list[T]:
         tables = self._made(schema)
         rows = self._run(lambda connection: connection.execute(tables.load, [cutoff]).fetchall())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+
+from cacheback_app.conf import conf
+from cacheback_app.engine import outages
 
 from .amounts import Amounts, Batch, merged
 from .collecting import KEPT, collector, this_minute
 from .figures import JobFigures
 from .sharing import shared, sharing
-
-logger = logging.getLogger("cacheback")
 
 
 def read(minutes: int = KEPT) -> dict[str, JobFigures]:
@@ -71,7 +71,7 @@ def _whole(window: range) -> tuple[Batch, dict[int, Batch]]:
         try:
             ever, found = shared(window)
         except Exception as exc:  # as for reads of values: a cache that is down has nothing
-            logger.debug("The statistics could not be read", exc_info=exc)
+            outages.report(conf.cache_alias, exc)
             ever, found = Batch(), {}
         pending = collector.pending()
     by_minute = dict(found)

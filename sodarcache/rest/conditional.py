@@ -10,6 +10,7 @@ from django.db.models import JSONField, QuerySet, Value
 from sodarcache.api import SODARCacheAPI
 from sodarcache.models import JSONCacheItem
 from sodarcache.new_item import NewItem
+from sodarcache.statements import LivingUser
 from sodarcache.writing import settled
 
 from .preconditions import PreconditionFailed, Preconditions
@@ -63,7 +64,7 @@ def _updated(preconditions: Preconditions, item: JSONCacheItem) -> bool:
         "is_invalidated": False,
     }
     if item.user_id is not None:
-        values["user"] = item.user_id
+        values["user"] = LivingUser(item)
     same = JSONCacheItem.objects.filter(
         project=item.project_id, app_name=item.app_name, name=item.name
     )
@@ -71,6 +72,8 @@ def _updated(preconditions: Preconditions, item: JSONCacheItem) -> bool:
 
 
 def _inserted(item: JSONCacheItem, using: str) -> bool:
+    if item.user_id is not None:
+        item.user_id = LivingUser(item)
     try:
         with transaction.atomic(using=using):
             item.save(force_insert=True, using=using)

@@ -5,6 +5,7 @@ import shutil
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from example_project.shelf import jobs, report
@@ -199,6 +200,18 @@ def test_the_pages_need_no_script_and_load_nothing_from_elsewhere(
     assert response.headers["Content-Security-Policy"].startswith(
         "default-src 'none'; style-src 'self'"
     )
+
+
+def test_every_page_has_an_icon(site: MadeUp, client: Client) -> None:
+    """The pages name theirs, which the policy allows; what has no pages of its own to name one is
+    given it as well, where browsers look for it."""
+    response = client.get("/")
+    assert '<link rel="icon" type="image/svg+xml" href="/static/shelf/icon.svg">' in str(
+        response.content
+    )
+    assert "img-src 'self'" in response.headers["Content-Security-Policy"]
+    assert client.get("/favicon.ico").headers["Location"] == "/static/shelf/icon.svg"
+    assert finders.find("shelf/icon.svg")
 
 
 def test_the_page_tells_its_own_time(site: MadeUp, client: Client) -> None:

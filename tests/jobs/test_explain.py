@@ -1,6 +1,7 @@
 """``explain`` tells what is known, and touches nothing."""
 
 import dataclasses
+import json
 import time
 
 import pytest
@@ -57,6 +58,22 @@ def test_a_claim_and_an_error(clock: Clock, capture: CaptureQueue) -> None:
     capture.run_all()
     explained = job.explain("x")
     assert (explained.status, explained.last_error) == (Job.HIT, None)
+
+
+def test_statuses_are_named() -> None:
+    """An explanation is read by people: its status is shown by name, and is 0, 1 or 2 for code and
+    for JSON (contract, section 1)."""
+    job = Source()
+    shown = {0: "status=MISS,", 1: "status=HIT,", 2: "status=STALE,"}
+    for status, prepare in enumerate(
+        (lambda: None, lambda: job.get("x"), lambda: make_stale(job, "x"))
+    ):
+        prepare()
+        explained = job.explain("x")
+        assert explained.status == status and json.dumps(explained.status) == str(status)
+        assert str(explained.status) == f"{explained.status}" == str(status)
+        assert shown[status] in repr(explained)
+    assert (Job.MISS, Job.HIT, Job.STALE) == (0, 1, 2)
 
 
 def test_it_is_frozen() -> None:

@@ -1,6 +1,7 @@
 """Values are values: None like any other, and each caller has its own."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -92,6 +93,39 @@ def test_set_by_every_spelling() -> None:
     assert job.get("x") == 5
     with pytest.raises(TypeError):
         job.set()
+
+
+class Weather(Job):
+    def fetch(self, region: str) -> str:
+        return f"rain in {region}"
+
+
+@cacheback
+def pollen(region: str) -> int:
+    return len(region)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Weather().set("north"),
+        lambda: Weather().set(region="north"),
+        lambda: asyncio.run(Weather().aset("north")),
+        lambda: pollen.set("north"),
+        lambda: pollen.set(region="north"),
+        pollen.set,
+        lambda: pollen.job.set(pollen, "north"),
+    ],
+    ids=["class", "keyword", "async", "function", "keyword of a function", "nothing", "ancestor's"],
+)
+def test_set_without_a_value(call: Callable[[], None]) -> None:
+    """``set`` with arguments and no value is a ``TypeError`` that names the keyword of the value,
+    under which nothing is stored."""
+    with pytest.raises(TypeError, match=r"set\(\).*data="):
+        call()
+    with pytest.raises(TypeError, match=r"set\(\).* report="):
+        Weather().using(set_data_kwarg="report").set("north")
+    assert Weather().raw_get("north") is None and pollen.raw_get("north") is None
 
 
 def test_mutating_a_hit(alias: str) -> None:

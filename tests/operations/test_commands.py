@@ -370,6 +370,18 @@ def test_a_cache_that_is_down_is_no_success(topic: str) -> None:
     assert topic == "warm" or "the cache 'default' failed" in str(failed.value)
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_stats_while_the_cache_is_down(form: list[str]) -> None:
+    """No figures at all are not the figures of a site that does nothing: the exit code is 1, and a
+    clear line says why (section 7, J11). ``list`` needs no cache."""
+    out = io.StringIO()
+    with faults.cache_down():
+        with pytest.raises(CommandError, match=r"^the cache 'default' failed: Conn"):
+            call_command("cacheback", "stats", *form, stdout=out)
+        run("list", *form)
+    assert out.getvalue() == ""
+
+
 def test_tags_while_the_cache_is_down() -> None:
     """Nor is what is tagged said to be deleted (section 7)."""
     with faults.cache_down(), pytest.raises(CommandError, match="failed: ConnectionError"):

@@ -115,6 +115,30 @@ def test_update_and_delete(cache: RecordCache[Tracker]) -> None:
     assert cache.load_cache() == [Tracker(3)]
 
 
+@pytest.mark.parametrize("wrong", [1, "1", None, [1], Client(1, "x")], ids=repr)
+def test_what_names_no_record(cache: RecordCache[Tracker], wrong: Any) -> None:
+    """What is neither a record of the model nor a mapping is a TypeError that says what is
+    expected, and deletes nothing: not the record that has another model's id either."""
+    cache.add_entry(Tracker(1))
+    for use in (cache.find_entry, cache.delete_entry):
+        with pytest.raises(TypeError, match=r'is no Tracker, and no \{"id": ...\}'):
+            use(wrong)
+    with pytest.raises(TypeError, match="is no Tracker"):
+        cache.save_cache([wrong], RequestMethod.DELETE)
+    assert cache.load_cache() == [Tracker(1)]
+
+
+def test_deleting_by_other_fields(cache: RecordCache[Tracker]) -> None:
+    """What is to be deleted is named by its id; without one it is an error that says so."""
+    cache.add_entry(Tracker(1, "one"))
+    for wrong in ({"name": "one"}, {}):
+        with pytest.raises(ValueError, match='has no "id"'):
+            cache.delete_entry({"id": 1}, wrong)
+    with pytest.raises(ValueError, match="None is no record's id"):
+        cache.delete_entry({"id": None})
+    assert cache.load_cache() == [Tracker(1, "one")]
+
+
 def test_every_type_survives(make: Make) -> None:
     """Nested values, time zones, durations and Decimals come back unchanged."""
     from decimal import Decimal

@@ -1,5 +1,7 @@
 """The code of docs/records.md."""
 
+import ast
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cacheback_app.records import CachedEndpoint
 from tests.records.conftest import close
 
 PAGE = Path(__file__).parents[2] / "docs" / "records.md"
@@ -46,3 +49,24 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = run(blocks()[1:3])["cache"]
     assert [(one.id, one.name) for one in cache.load_cache()] == [(1, "write"), (2, "rest")]
     close(cache)
+
+
+def rows_after(line: str) -> list[list[str]]:
+    """Return the cells of the table that follows ``line``, without its head."""
+    table = PAGE.read_text().split(line)[1].strip().split("\n\n")[0]
+    return [re.split(r"(?<!\\)\|", row.strip("| "))[:3] for row in table.splitlines()[2:]]
+
+
+def test_every_option_of_an_endpoint_is_told() -> None:
+    """The tables name each attribute and option of an endpoint, in order and with its default."""
+    attributes = [row[0].strip(" `") for row in rows_after("A subclass says what it is about:\n")]
+    assert attributes == list(CachedEndpoint.__annotations__)
+    options = {
+        name.strip(" `"): ast.literal_eval(default.strip(" `"))
+        for name, default, _ in rows_after("all options after `client` are keywords.\n")
+    }
+    given = list(inspect.signature(CachedEndpoint.__init__).parameters.values())[1:]
+    assert list(options.items()) == [(one.name, one.default) for one in given]
+    keywords = [one.name for one in given if one.kind is one.KEYWORD_ONLY]
+    assert keywords == list(options)[2:]
+    assert all(":param " + name in (CachedEndpoint.__doc__ or "") for name in options)

@@ -52,6 +52,14 @@ def run_sync(client: Client, *items: Any) -> str:
     return str(client.post(LIST, chosen, follow=True).content.decode())
 
 
+def test_items_are_called_what_they_are(admin: Client) -> None:
+    """JSON is spelt as people spell it, on the index and on the page of the items."""
+    item()
+    for page in ("/admin/", LIST):
+        text = admin.get(page).content.decode()
+        assert "JSON cache item" in text and "Json" not in text
+
+
 def test_the_list_is_searched_and_filtered(admin: Client) -> None:
     """Items are found by name and app, and filtered by app and project."""
     one, two = Project.objects.create(title="One"), Project.objects.create(title="Two")

@@ -1,19 +1,22 @@
 """The API under bad luck: what is deleted, too large, or wrong when nobody thought of it."""
 
+import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.functional import SimpleLazyObject
 
 from sodarcache import writing
 from sodarcache.jobs import ProjectJob
 from sodarcache.updating import update
-from tests.sodarcache.support import APP
+from tests.services import wait_until
+from tests.sodarcache.support import APP, at_once
 
 
 class Echo(ProjectJob):
@@ -56,6 +59,85 @@ def test_a_user_is_a_user(api: Any, items: Any, project: Any, user: Any) -> None
     assert api.set_cache_item(APP, "a", 1, user=lazy).user_id == user.pk
     nobody = SimpleLazyObject(AnonymousUser)
     assert api.set_cache_item(APP, "b", 1, user=nobody).user is None
+
+
+@pytest.mark.parametrize("within", ["autocommit", "a transaction"])
+@pytest.mark.parametrize("kind", ["set_cache_item", "set_cache_items", "a job"])
+def test_the_user_was_deleted_meanwhile(
+    api: Any, project: Any, user: Any, monkeypatch: pytest.MonkeyPatch, database: str, kind: str,
+    within: str,
+) -> None:  # fmt: skip
+    """P1, P3: it is as if the user had been deleted a moment later: the item is set, by nobody, at
+    no more queries, and no error comes later, at the end of the caller's transaction."""
+    other = get_user_model().objects.create_user("eve")
+    api.set_cache_item(APP, Echo.name, 0, project=project, user=user)
+    seen_by_the_request = get_user_model().objects.get(pk=user.pk)
+    monkeypatch.setattr(Echo, "item_user", lambda self, project: seen_by_the_request)
+    user.delete()
+    new = {"app_name": APP, "name": Echo.name, "data": 1, "project": project}
+    sets: dict[str, Callable[[], Any]] = {
+        "set_cache_item": lambda: api.set_cache_item(**new, user=seen_by_the_request),
+        "set_cache_items": lambda: api.set_cache_items(
+            [{**new, "user": seen_by_the_request}, {**new, "name": "b", "user": other}]
+        ),
+        "a job": lambda: Echo().refresh(project),
+    }
+    item_of = {"set_cache_item": lambda it: it, "set_cache_items": lambda them: them[0]}
+    is_atomic = within == "a transaction"
+    around = transaction.atomic(using=database) if is_atomic else contextlib.nullcontext()
+    with CaptureQueriesContext(connections[database]) as captured, around:
+        result = sets[kind]()
+    if kind in item_of:
+        item = item_of[kind](result)
+        assert (item.user_id, item.user) == (None, None)
+    if kind == "set_cache_item" and not is_atomic:
+        assert len(captured) == 1
+    stored = api.get_cache_item(APP, Echo.name, project)
+    assert (stored.data, stored.user) == (1, None)
+    if kind == "set_cache_items":
+        assert api.get_cache_item(APP, "b", project).user == other == result[1].user
+
+
+def test_a_set_while_the_user_is_being_deleted(
+    api: Any, items: Any, user: Any, database: str
+) -> None:
+    """P1: who sets an item while the transaction that deletes its user is open waits for that, and
+    then sets it, by nobody."""
+    if connections[database].vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    begun = threading.Event()
+
+    def delete_slowly() -> None:
+        with transaction.atomic(using=database):
+            user.delete()
+            begun.set()
+            # Until the other writer waits for this transaction.
+            wait_until(lambda: waiting(database) > 0)
+
+    def set_it() -> Any:
+        assert begun.wait(20)
+        return api.set_cache_item(APP, "a", 1, user=seen_by_the_request)
+
+    seen_by_the_request = get_user_model().objects.get(pk=user.pk)
+    deleted, item = at_once(delete_slowly, set_it)
+    assert deleted is None and item.user is None
+    assert items.get().user is None
+
+
+def waiting(database: str) -> int:
+    """Return how many statements wait for another transaction's lock."""
+    sql = {
+        "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
+        "mysql": "SELECT variable_value FROM information_schema.global_status"
+        " WHERE variable_name = 'Innodb_row_lock_current_waits'",
+    }
+    connection = connections.create_connection(database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql[connection.vendor])
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("deadlock", ["delete_cache", "delete_cache_item"])

@@ -39,7 +39,8 @@ def show_figures(
     names: list[str], minutes: int, stream: TextIO, *, as_json: bool, with_traceback: bool
 ) -> None:
     """Write what all processes did with some jobs, or with all."""
-    figures = stats.read(minutes)
+    with outages.told():
+        figures = stats.read(minutes)
     wanted = {name: figures.get(name, JobFigures()) for name in names or figures}
     if as_json:
         output.write_json({name: _as_dict(found) for name, found in wanted.items()}, stream)

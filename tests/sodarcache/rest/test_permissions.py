@@ -132,6 +132,28 @@ def test_a_project_that_is_deleted_meanwhile(
     assert not items.exists()
 
 
+@pytest.mark.parametrize("condition", ["", "if-match", "if-none-match"])
+def test_a_user_who_is_deleted_meanwhile(
+    writer: Any, project: Any, items: Any, database: str, condition: str
+) -> None:
+    """REST, P1: just before the item is written: it is set, by nobody, as if the user had been
+    deleted a moment later. It is neither a project that is missing nor a condition that failed."""
+    if condition == "if-match":
+        writer.store(project, 0)
+
+    users = list(get_user_model().objects.all())
+
+    def delete_first(execute: Any, sql: str, *args: Any) -> Any:
+        if users and sql.startswith(("INSERT INTO", "UPDATE")) and "jsoncacheitem" in sql:
+            users.pop().delete()
+        return execute(sql, *args)
+
+    with connections[database].execute_wrapper(delete_first):
+        response = writer.store(project, 1, **({condition: "*"} if condition else {}))
+    assert response.status_code == 200
+    assert (items.get().data, items.get().user) == (1, None)
+
+
 def test_a_project_that_is_deleted_after_the_permission_check(
     writer: Any, project: Any, items: Any, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
