@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.core.checks import CheckMessage, run_checks
 
 import cacheback_app
@@ -20,6 +21,14 @@ REDIS = {"BACKEND": "cacheback_app.cache.RedisCache", "LOCATION": "redis://127.0
 LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 MEMORY = "cacheback_app.stores.LocalMemoryStore"
+
+
+@pytest.fixture(autouse=True)
+def celery_app(monkeypatch: pytest.MonkeyPatch) -> Celery:
+    """The Celery app of the site, whichever another test has left as the current one."""
+    app = Celery("checks", broker="memory://", set_as_current=False)
+    monkeypatch.setattr("cacheback_app.queues.celery.get_current_app", lambda: app)
+    return app
 
 
 def messages() -> list[CheckMessage]:
@@ -188,7 +197,7 @@ def test_values_of_options(define: Any, attributes: dict[str, Any], expected: li
 def test_visibility_timeout(
     define: Any,
     settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    celery_app: Celery,
     broker: str,
     transport_options: dict[str, int],
     timeout: Any,
@@ -196,11 +205,8 @@ def test_visibility_timeout(
 ) -> None:
     """A refresh that may take longer than the broker waits for it would be delivered again
     (section 7)."""
-    from celery import Celery
-
-    app = Celery("checks", broker=broker, set_as_current=False)
-    app.conf.broker_transport_options = transport_options
-    monkeypatch.setattr("cacheback_app.queues.celery.get_current_app", lambda: app)
+    celery_app.conf.broker_url = broker
+    celery_app.conf.broker_transport_options = transport_options
     settings.CACHES = {"default": REDIS}
     settings.CACHEBACK_TASK_QUEUE = "celery"
     assert found_about(define(refresh_timeout=timeout)) == expected
