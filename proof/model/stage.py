@@ -20,7 +20,7 @@ from greenlet import getcurrent, greenlet
 
 from cacheback_app.engine import flow
 from cacheback_app.engine.flights import Flight, Flights, flights
-from cacheback_app.engine.near import near
+from cacheback_app.engine.near import NearCache, near
 
 if TYPE_CHECKING:
     from .world import World
@@ -74,7 +74,7 @@ class Host:
         own = Flights.__new__(Flights)  # without the hook for forks, which is never undone
         own.reset()
         self.flights = vars(own)
-        self.near = {"_capacity": 100, "_values": {}, "epoch": 0}
+        self.near = vars(NearCache())
 
     def enter(self) -> None:
         """Make it the memory of this process."""
