@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,7 @@ from cacheback_app.exceptions import CacheUnavailable
 from . import backing, outages
 from .claims import Claim, State
 from .entry import Entry
-from .fetching import Errand, failed, give_up, release_quietly, report_success, store, told
+from .fetching import Errand, failed, give_up, report_success, store, told
 from .flights import Flight, Landing, flights
 from .flow import All, Fetch, Flow, Io
 from .policy import Verdict
@@ -77,6 +78,8 @@ class _Led:
     slot: Slot
     flight: Flight
     errand: Errand
+    found: Entry | None = None
+    """What was there when it was claimed."""
 
 
 def _fetch_many(slots: Iterable[Slot], is_down: bool) -> Flow[dict[str, Answer]]:
@@ -87,9 +90,16 @@ def _fetch_many(slots: Iterable[Slot], is_down: bool) -> Flow[dict[str, Answer]]
         if is_leader:
             flown.append((slot, flight))
     answers: dict[str, Answer] = {}
+    held: deque[_Led] = deque()
     try:
-        led = yield from _claim(flown, answers, is_down)
-        answers |= yield from _fetch(led)
+        yield from _claim(flown, held, is_down)
+        answers |= yield from _release_fresh(held)
+        answers |= yield from _fetch(held)
+    except BaseException as exc:
+        if not isinstance(exc, GeneratorExit):
+            for item in held:
+                yield from give_up(item.slot, item.errand)
+        raise
     finally:
         for slot, flight in flown:
             flights.land(slot.flight_key, flight, Landing.RETRY)
@@ -101,10 +111,8 @@ def _is_fetched_here(slot: Slot) -> bool:
     return job.should_missing_item_be_fetched_synchronously(*slot.args, **slot.kwargs)
 
 
-def _claim(
-    flown: Sequence[tuple[Slot, Flight]], answers: dict[str, Answer], is_down: bool
-) -> Flow[list[_Led]]:
-    """Claim what can be claimed; what somebody stored in the meantime becomes an answer."""
+def _claim(flown: Sequence[tuple[Slot, Flight]], held: deque[_Led], is_down: bool) -> Flow[None]:
+    """Add to ``held`` what can be claimed."""
     claims = [Claim.new(State.RUNNING, slot.claim_ttl) for slot, _ in flown]
     pairs = list(zip(flown, claims, strict=True))
     outcomes: Sequence[Outcome] | None = None
@@ -113,22 +121,20 @@ def _claim(
             outcomes = yield _begin_all(pairs)
     except CacheUnavailable:
         pass  # fetch without a grant
+    except BaseException as exc:
+        if not isinstance(exc, (Exception, GeneratorExit)):
+            for (slot, _), claim in pairs:
+                yield from slot.withdraw(claim)
+        raise
     if outcomes is None:
-        return [_Led(slot, flight, Errand(claim, None)) for (slot, flight), claim in pairs]
-    led: list[_Led] = []
+        held += [_Led(slot, flight, Errand(claim, None)) for (slot, flight), claim in pairs]
+        return
     for ((slot, flight), claim), outcome in zip(pairs, outcomes, strict=True):
-        if not outcome.applied:
-            continue  # somebody else fetches it; the ordinary way of waiting is good enough
-        grant = slot.grant(outcome)
-        entry = slot.entry_at(outcome, grant)
-        if entry is not None and slot.judge(entry) is Verdict.FRESH:
-            yield from release_quietly(slot, grant)
-            answers[slot.key] = Answer(entry.value, HIT, None)
-            report_read(slot, HIT, entry.fetched_at)
-        else:
+        if outcome.applied:  # otherwise the ordinary way of waiting is good enough
             flight.lapses_at = time.monotonic() + slot.claim_ttl
-            led.append(_Led(slot, flight, Errand(claim, grant)))
-    return led
+            grant = slot.grant(outcome)
+            entry = slot.entry_at(outcome, grant)
+            held.append(_Led(slot, flight, Errand(claim, grant), entry))
 
 
 def _begin_all(pairs: Sequence[tuple[tuple[Slot, Flight], Claim]]) -> Io:
@@ -136,28 +142,41 @@ def _begin_all(pairs: Sequence[tuple[tuple[Slot, Flight], Claim]]) -> Io:
     return pairs[0][0][0].io(lambda state: state.apply_many(transactions))
 
 
-def _fetch(led: Sequence[_Led]) -> Flow[dict[str, Answer]]:
-    if not led:
+def _release_fresh(held: deque[_Led]) -> Flow[dict[str, Answer]]:
+    """Give back the claims on what somebody has stored in the meantime; return the answers."""
+    answers: dict[str, Answer] = {}
+    for _ in range(len(held)):
+        item = held.popleft()
+        if item.found is None or item.slot.judge(item.found) is not Verdict.FRESH:
+            held.append(item)
+            continue
+        yield from give_up(item.slot, item.errand)
+        answers[item.slot.key] = Answer(item.found.value, HIT, None)
+        report_read(item.slot, HIT, item.found.fetched_at)
+    return answers
+
+
+def _fetch(held: deque[_Led]) -> Flow[dict[str, Answer]]:
+    """Fetch what is ``held``, and store it, whereby nothing is held any more."""
+    if not held:
         return {}
+    led = list(held)
     began, clock = time.time(), time.perf_counter()
     try:
         with told(led[0].slot, led[0].errand, calls=len(led)):
             values = yield from _values(led)
     except Exception as exc:
-        for item in led:
+        while held:
+            item = held.popleft()
             yield from failed(item.slot, item.errand, exc, time.perf_counter() - clock)
             report_read(item.slot, MISS)
             flights.land(item.slot.flight_key, item.flight, Landing.ERROR, exc)
         raise
-    except BaseException as exc:
-        if not isinstance(exc, GeneratorExit):
-            for item in led:
-                yield from give_up(item.slot, item.errand)
-        raise
     duration = time.perf_counter() - clock
     for item in led:
         flights.leave(item.slot.flight_key, item.flight)  # as in fetch_and_store()
-    for item, value in zip(led, values, strict=True):
+    for value in values:
+        item = held.popleft()
         stored = yield from store(item.slot, item.errand, value, began, duration)
         is_shared = stored is not Stored.OVERTAKEN
         landing = Landing.VALUE if is_shared else Landing.RETRY

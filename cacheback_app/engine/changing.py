@@ -122,7 +122,8 @@ def _invalidate(slot: Slot, may_dispatch: bool) -> Flow[tuple[Claim | None, Entr
         if entry is not None and may_dispatch and not _is_pending(holder):
             claim = Claim.new(State.PENDING, ttl)
         ops = [_move_claim(slot, before, holder, claim, ttl), *_mark(slot, before, entry)]
-        if (yield slot.transact(ops)).applied:
+        outcome = yield from slot.take(claim, ops)
+        if outcome.applied:
             return claim, entry, ttl
 
 
@@ -173,7 +174,7 @@ def _refresh(slot: Slot, *flown: Flight) -> Flow[Fetched]:
     ops = slot.begin_ops(claim, ttl, expect=ANY)
     grant = None
     with contextlib.suppress(CacheUnavailable):
-        grant = slot.grant((yield slot.transact(ops)))
+        grant = slot.grant((yield from slot.take(claim, ops)))
     return (yield from fetch_and_store(slot, Errand(claim, grant, flights=flown)))
 
 

@@ -50,15 +50,16 @@ _ATTEMPTS = 1000
 
 def get(slot: Slot) -> Flow[Answer]:
     """Read the value, and fetch it or have it fetched when it must be."""
-    epoch = near.epoch
+    epoch, began = near.epoch, time.time()
     try:
         entry = yield from slot.read()
     except CacheUnavailable:
         return (yield from answer(slot, None, is_down=True))
     found = yield from answer(slot, entry)
     if found.status == HIT and entry is not None and slot.job.local_ttl:
-        left = min(seconds(slot.job.local_ttl), entry.fresh_until - time.time())
-        near.put(slot.flight_key, found.value, left, epoch)
+        # From when it was read: others may have changed it since.
+        deadline = min(began + seconds(slot.job.local_ttl), entry.fresh_until)
+        near.put(slot.flight_key, found.value, deadline, epoch)
     return found
 
 

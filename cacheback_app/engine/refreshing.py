@@ -48,9 +48,8 @@ def refresh_claimed(slot: Slot, work: Work) -> Flow[Fetched | None]:
             return None
         ttl = slot.claim_ttl
         mine = work.claim.moved(State.RUNNING, ttl)
-        outcome = yield slot.transact(
-            slot.begin_ops(mine, ttl, expect=before.raw(claim_key(slot.key)))
-        )
+        ops = slot.begin_ops(mine, ttl, expect=before.raw(claim_key(slot.key)))
+        outcome = yield from slot.take(mine, ops)
         if outcome.applied:
             return (yield from _fetch(slot, work, mine, slot.grant(outcome)))
 

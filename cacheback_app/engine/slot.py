@@ -172,12 +172,12 @@ class Slot:
 
     # Transactions
 
-    def take(self, claim: Claim, ops: Sequence[Op]) -> Flow[Outcome]:
-        """Apply ``ops``, which take ``claim``; who is cancelled meanwhile does not keep it."""
+    def take(self, claim: Claim | None, ops: Sequence[Op]) -> Flow[Outcome]:
+        """Apply ``ops``, which may take ``claim``; who is cancelled meanwhile does not keep it."""
         try:
             outcome: Outcome = yield self.transact(ops)
         except BaseException as exc:
-            if not isinstance(exc, (Exception, GeneratorExit)):
+            if claim is not None and not isinstance(exc, (Exception, GeneratorExit)):
                 yield from self.withdraw(claim)
             raise
         return outcome

@@ -74,7 +74,7 @@ class Host:
         own = Flights.__new__(Flights)  # without the hook for forks, which is never undone
         own.reset()
         self.flights = vars(own)
-        self.near = vars(NearCache(100))
+        self.near = vars(NearCache())
 
     def enter(self) -> None:
         """Make it the memory of this process."""

@@ -3,14 +3,18 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import pytest
 from django.core.cache import caches
 
-from cacheback_app.engine import reading
-from cacheback_app.engine.claims import claim_key
-from cacheback_app.engine.flow import Fetch, Pause
+from cacheback_app import Call
+from cacheback_app.engine import bulk, changing, fetching, reading
+from cacheback_app.engine.claims import Claim, State, claim_key
+from cacheback_app.engine.flow import Fetch, Flow, Pause
+from cacheback_app.engine.slot import Slot
 from tests.addresses import Site
 from tests.jobs import elsewhere
 from tests.jobs.support import (
@@ -18,6 +22,7 @@ from tests.jobs.support import (
     CaptureQueue,
     Source,
     Steps,
+    captured,
     in_threads,
     slot_of,
 )
@@ -264,15 +269,66 @@ def test_a_failed_background_refresh_of_a_missing_value(capture: CaptureQueue, a
     assert job.using(fetch_on_miss=False).explain("x").last_error == "ValueError: no"
 
 
-def test_the_leader_cancelled_on_its_first_round_trip_leaves_no_claim(alias: str) -> None:
-    """A caller that is cancelled while its claim is on its way gives it back (J8, J18)."""
-    job = Source().using(cache_alias=alias)
-    steps = Steps(reading.get(slot_of(job, "x")))
-    steps.run_next()
-    steps.throw(asyncio.CancelledError(), after=True)
-    with pytest.raises(asyncio.CancelledError):
-        steps.finish()
-    assert caches[alias].get(claim_key(job.key("x"))) is None
+class ManySource(Source):
+    def fetch_many(self, calls: Sequence[Call]) -> list[Any]:
+        return [self.fetch(*call.args) for call in calls]
+
+
+def _work(slot: Slot) -> Flow[Any]:
+    slot.job.async_refresh("x")
+    return captured().sent[-1].flow()
+
+
+def _invalidate(slot: Slot) -> Flow[Any]:
+    slot.job.set("x", data="old")
+    return changing.invalidate(slot)
+
+
+TAKING: dict[str, Callable[[Slot], Flow[Any]]] = {
+    "get": reading.get,
+    "get_many": lambda slot: bulk.get_many([slot, slot_of(slot.job, "y")]),
+    "refresh": changing.refresh,
+    "async_refresh": changing.refresh_later,
+    "invalidate": _invalidate,
+    "worker": _work,
+}
+
+
+@pytest.mark.parametrize("flow", TAKING.values(), ids=TAKING)
+def test_cancelled_anywhere_leaves_no_claim(
+    flow: Callable[[Slot], Flow[Any]], alias: str, capture: CaptureQueue
+) -> None:
+    """Whoever is cancelled, on whichever round trip, gives back each claim that nobody else is to
+    work for (J8, J18)."""
+    for number in count():
+        job = ManySource().using(cache_alias=alias, version=number)
+        steps = Steps(flow(slot_of(job, "x")))
+        for _ in range(number):
+            if not steps.is_done:
+                steps.run_next()
+        if steps.is_done:
+            break
+        with pytest.raises(asyncio.CancelledError):
+            steps.throw(asyncio.CancelledError(), after=True)
+            steps.finish()
+        for name in ("x", "y"):
+            claim = Claim.parse(caches[alias].get(claim_key(job.key(name))))
+            is_sent = job.key(name) in [call.key for call in capture.sent]
+            assert claim is None or (is_sent and claim.state is State.PENDING), number
+
+
+def test_a_lost_write_leaves_no_claim(alias: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When one of several values cannot be stored, the claims on the others end, too (J8)."""
+
+    def lost(*_: object) -> Flow[None]:
+        raise RuntimeError("Unable to save")
+        yield
+
+    monkeypatch.setattr(fetching, "verify", lost)
+    job = ManySource().using(cache_alias=alias)
+    with pytest.raises(RuntimeError):
+        job.get_many(["x", "y"])
+    assert [job.explain(name).claimed_until for name in ("x", "y")] == [None, None]
 
 
 def test_a_failing_refresh_elsewhere_does_not_cost_a_good_value(alias: str) -> None:

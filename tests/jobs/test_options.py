@@ -10,6 +10,7 @@ import pytest
 from django.core.cache import caches
 
 from cacheback_app import Job, invalidate_tags
+from cacheback_app.engine import reading
 from cacheback_app.engine.entry import MARK
 from cacheback_app.testing import Clock
 from tests.jobs.support import (
@@ -18,6 +19,7 @@ from tests.jobs.support import (
     TaggedSource,
     elsewhere,
     make_stale,
+    slot_of,
 )
 
 
@@ -261,6 +263,22 @@ def test_local_ttl_is_not_longer_than_the_lifetime(clock: Clock, capture: Captur
     clock.advance(11)
     assert job.get("x") == "old"
     assert len(capture.sent) == 1
+
+
+def test_local_ttl_counts_from_the_read(clock: Clock) -> None:
+    """Another process's change is served ``local_ttl`` later, however long this one took to keep
+    what it had read before that."""
+    job = Source().using(local_ttl=5)
+    job.get("x")
+    flow = reading.get(slot_of(job, "x"))
+    found = next(flow).run()
+    with elsewhere():
+        Source().set("x", data="new")
+    clock.advance(4)
+    with pytest.raises(StopIteration):
+        flow.send(found)
+    clock.advance(2)
+    assert job.get("x") == "new"
 
 
 def test_a_worker_uses_the_options_of_using() -> None:
