@@ -37,7 +37,7 @@ def refresh_cache(self: Task[Any, Any], message: Mapping[str, Any]) -> bool:
 
 
 @task_revoked.connect
-def report_expired(sender: Any, request: Any, expired: bool, **kwargs: Any) -> None:
+def report_expired(sender: Any, request: Any, expired: bool = False, **kwargs: Any) -> None:
     """Report a refresh that the worker dropped, as it came too late; in its main process."""
     if not expired or sender.name != refresh_cache.name:
         return
