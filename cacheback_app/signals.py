@@ -31,7 +31,8 @@ refresh_dropped = Signal()
 """A queue's backlog in this process was full: ``job``, ``key``, ``queue``."""
 
 refresh_skipped = Signal()
-"""A worker had nothing to do: ``job``, ``key``, ``reason``."""
+"""A worker had nothing to do: ``job``, ``key``, ``reason``. There is no sender where Celery dropped
+the message because its claim had ended ("expired")."""
 
 fetch_began = Signal()
 """User code is about to be called: ``job``, ``key`` (the first of several), ``calls`` (how many are

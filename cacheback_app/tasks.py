@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from celery import Task, shared_task
-from celery.signals import worker_process_shutdown
+from celery.signals import task_revoked, worker_process_shutdown
 
 from .conf import conf
 
@@ -33,6 +34,18 @@ def refresh_cache(self: Task[Any, Any], message: Mapping[str, Any]) -> bool:
     from .queues import RefreshCall
 
     return RefreshCall.from_message(message).run(is_retry=self.request.retries > 0)
+
+
+@task_revoked.connect
+def report_expired(sender: Any, request: Any, expired: bool = False, **kwargs: Any) -> None:
+    """Report a refresh that the worker dropped, as it came too late; in its main process."""
+    if not expired or sender.name != refresh_cache.name:
+        return
+    from .exceptions import MalformedCall
+    from .queues import RefreshCall
+
+    with contextlib.suppress(MalformedCall, LookupError, TypeError):  # it is not of this site
+        RefreshCall.from_message(request.kwargs["message"]).expired()
 
 
 @worker_process_shutdown.connect

@@ -59,6 +59,11 @@ def returns_rows(connection: BaseDatabaseWrapper) -> bool:
     return connection.features.can_return_rows_from_bulk_insert
 
 
+def _user_of(items: Sequence[JSONCacheItem], key: str, connection: BaseDatabaseWrapper) -> str:
+    is_nobodys = all(item.user_id is None for item in items)
+    return key if is_nobodys else _living(key, connection)
+
+
 def _living(key: str, connection: BaseDatabaseWrapper) -> str:
     """Return the SQL of a user's key, which is NULL when the user was deleted meanwhile.
 
@@ -94,8 +99,9 @@ def _as_values(
     adapt = connection.ops.adapt_json_value
     data = (adapt(item.data, None) for item in items)
     rows = zip(*stored(items, INSERTED[:-1], connection), data, strict=True)
-    living = _living("%s", connection)
-    row = f"({', '.join(living if name == 'user' else '%s' for name in INSERTED)})"
+    values = dict.fromkeys(INSERTED, "%s")
+    values["user"] = _user_of(items, "%s", connection)
+    row = f"({', '.join(values.values())})"
     return f"VALUES {', '.join([row] * len(items))}", list(chain.from_iterable(rows))
 
 
@@ -112,7 +118,7 @@ def _as_json(
     types = [field.db_type(connection) for field in columns]
     record = ", ".join(map(" ".join, zip(quoted, types, strict=True)))
     selected = dict(zip(INSERTED, quoted, strict=True))
-    selected["user"] = _living(f"new.{selected['user']}", connection)
+    selected["user"] = _user_of(items, f"new.{selected['user']}", connection)
     # A null in JSON is SQL's there, but that of data is JSON's.
     selected["data"] = f"COALESCE({selected['data']}, 'null')"
     listed = ", ".join(selected.values())

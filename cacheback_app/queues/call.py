@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.signing import BadSignature, Signer
 
+from cacheback_app import signals
 from cacheback_app.engine import codec, registry
 from cacheback_app.engine.claims import Claim
 from cacheback_app.engine.dispatching import abandon, report_unsent
@@ -178,6 +179,11 @@ class RefreshCall:
             self.run()
         except Exception as exc:
             logger.debug("A refresh of %s failed", self.job, exc_info=exc)
+
+    def expired(self) -> None:
+        """Report that a worker's queue has dropped it, as its claim had ended."""
+        details = {"job": self.path, "key": self.key, "reason": "expired"}
+        signals.refresh_skipped.send_robust(self.sender, **details)
 
     def slot(self) -> Slot:
         """Return where the value is cached.

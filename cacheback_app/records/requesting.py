@@ -40,8 +40,8 @@ class Fence:
 
     def __init__(self) -> None:
         self.changes = 0
-        self.is_behind = False
-        """Whether a change was made at the server that the cache could not be told of."""
+        self.behind: set[type] = set()
+        """The models of which a change was made at the server that the cache was not told of."""
         self.after_fork()
         watch(self)
 
@@ -105,15 +105,15 @@ class Asked(Generic[M]):
 
     def look(self) -> Answer[M] | None:
         """Return what is kept, fresh or not; None also when the cache fails."""
-        fence = fence_of(self.cache)
-        if fence.is_behind:
+        behind, model = fence_of(self.cache).behind, self.endpoint.MODEL
+        if model in behind:
             _change(self.endpoint, self.cache, self.cache.outdate_answers, is_new=False)
         try:
             known = self.cache.answer(self.signature, expired=True)
         except Exception as exc:
             bear(self.endpoint, self.cache, exc)
             return None
-        return replace(known, is_fresh=False) if known and fence.is_behind else known
+        return replace(known, is_fresh=False) if known and model in behind else known
 
     def keep(self, response: httpx.Response, since: Since) -> Read[M]:
         """Return what a response says; keep it unless it may be older than what is kept."""
@@ -343,9 +343,9 @@ def _change(
         try:
             change()
         except Exception as exc:
-            fence.is_behind = True
+            fence.behind.add(endpoint.MODEL)
             return bear(endpoint, cache, exc)
-        fence.is_behind = False
+        fence.behind.discard(endpoint.MODEL)
     return None
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 
 from cacheback_app.conf import conf
+from cacheback_app.engine.forks import in_child
 from cacheback_app.engine.state import look, put, state_for
 
 from .amounts import Batch, unpack
@@ -25,9 +26,27 @@ TOTALS_TTL = 90 * 24 * 60 * 60.0
 _ATTEMPTS = 50
 """Of one merge, each of which fails only because another process's came through."""
 
-sharing = threading.RLock()
-"""Held while figures are between this process and the cache, where they would be seen twice, or
-not at all."""
+
+class _Sharing:
+    """Held while figures are between this process and the cache, where they would be seen twice, or
+    not at all."""
+
+    def __init__(self) -> None:
+        self._renew()
+        in_child(self._renew)
+
+    def _renew(self) -> None:
+        # A thread of the parent may hold it that the child doesn't have.
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+
+
+sharing = _Sharing()
 
 
 def minute_key(minute: int) -> str:

@@ -1,10 +1,16 @@
 """Statistics of several real processes: what they do adds up."""
 
+import os
+import signal
+import threading
+import warnings
 from collections.abc import Callable
 
 import pytest
 
 from cacheback_app import stats
+from cacheback_app.panel import backlog
+from cacheback_app.stats.sharing import sharing
 from tests.addresses import Site
 from tests.operations import shop
 from tests.services import Processes, RedisServer, wait_until
@@ -41,6 +47,51 @@ def test_web_and_worker_add_up(site: Site, processes: Processes) -> None:
     assert (found.misses, found.stale, found.dispatched, found.refreshes) == (1, 1, 1, 2)
     assert found.lag.count == 1 and found.lag.max < 20
     assert stats.of_this_process()[NAME].refreshes == 1
+
+
+@pytest.mark.parametrize("pool", ["solo", "prefork"])
+def test_what_came_too_late_is_counted(site: Site, processes: Processes, pool: str) -> None:
+    """J8, section 7: Celery drops a message whose claim has ended before any task of ours runs. The
+    worker that dropped it counts it as skipped, so that nobody takes it for a worker that is away;
+    and nothing was fetched."""
+    job = shop.Report().using(refresh_timeout=0.2)
+    job.get("2025")
+    shop.mark_stale(job, "2025")
+    assert job.get("2025") == ["2025", 1, False]
+    wait_until(lambda: job.explain("2025").claimed_until is None, what="the end of the claim")
+    assert backlog.of(stats.read().values()).count == 1
+    worker = processes.celery_worker(site, pool=pool)
+    worker.wait_until(lambda: stats.read()[NAME].skipped, what="what the worker has dropped")
+    found = stats.read()[NAME]
+    assert dict(found.skipped) == {"expired": 1}
+    assert (found.dispatched, found.refreshes, found.lag.count) == (1, 1, 0)
+    assert backlog.of(stats.read().values()) == backlog.Backlog(has_worked=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_child_that_is_forked_while_figures_are_shared() -> None:
+    """A worker's main process shares figures as well, and forks: its child's are not held up."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with sharing:
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, as here
+        child = os.fork()
+    if not child:
+        signal.alarm(10)  # which would end it
+        stats.flush()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_a_stopped_worker_shares_its_last_figures(site: Site, processes: Processes) -> None:

@@ -7,15 +7,20 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import current_app as celery_app
+from celery.signals import task_revoked
 from django.core.signing import Signer
 
+from cacheback_app import signals
 from cacheback_app.engine import codec
 from cacheback_app.exceptions import MalformedCall
 from cacheback_app.queues import RefreshCall
 from cacheback_app.tasks import refresh_cache
+from tests.jobs.support import listening
 
 from . import jobs
 
@@ -45,6 +50,36 @@ def test_honest_message(sent: Sent) -> None:
     message = sent()
     assert run(signed(message)) is True
     assert jobs.Honest().get() == "new nothing"
+
+
+FOREIGN: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "another job": lambda message: {**message, "job": "x:Y"},
+    "another key": lambda message: {**message, "key": "x"},
+    "no signature": lambda message: {"job": "x:Y", "key": "x"},
+    "nothing": lambda message: {},
+}
+
+
+@pytest.mark.parametrize("what", ["ours", "revoked", "another task's", "no message", *FOREIGN])
+def test_what_came_too_late_is_counted_if_it_is_ours(sent: Sent, what: str) -> None:
+    """Celery drops a message whose time is over. It is reported under the job that it names if this
+    site wrote it (J15), and neither what was revoked by hand nor other tasks are."""
+    message = FOREIGN.get(what, dict)(sent())
+    task = celery_app.tasks["celery.chord" if what == "another task's" else refresh_cache.name]
+    with listening(signals.refresh_skipped) as skipped:
+        task_revoked.send(
+            sender=task,
+            request=SimpleNamespace(kwargs={} if what == "no message" else {"message": message}),
+            terminated=False,
+            signum=None,
+            expired=what != "revoked",
+        )
+    if what == "ours":
+        (told,) = skipped
+        assert (told["job"], told["reason"]) == (f"{HERE}.Honest", "expired")
+    else:
+        assert skipped == []
+    assert jobs.ran == []
 
 
 def test_decorated_function(settings: Any, sent: Sent) -> None:

@@ -24,7 +24,7 @@ from cacheback_app.records import (
     Source,
     SqliteCache,
 )
-from tests.records.endpoint.api import PATH, Api, Tracker
+from tests.records.endpoint.api import PATH, Api, Tracker, endpoint_class
 from tests.records.endpoint.conftest import Ask, Make
 from tests.records.endpoint.test_single_flight import together
 
@@ -228,6 +228,29 @@ def test_one_request_for_all_who_ask(
     asked = api.count
     assert together(api, [endpoint] * 10) == [ALL[0]] * 10
     assert api.count == asked + 1
+
+
+def test_models_in_one_file_are_behind_apart(
+    api: Api, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one model's answers could be outdated says nothing of those of another in the file."""
+
+    @dataclass
+    class Label:
+        id: int
+        name: str
+
+    failing = sqlite_that_fails(tmp_path, monkeypatch, "read-only")
+    trackers = make(api, failing.cache)
+    labels = endpoint_class(api, Label)(SqliteCache(tmp_path))
+    for endpoint in (trackers, labels):
+        endpoint.request("trackers")
+    failing.fail()
+    trackers.request("trackers/2", method=DELETE)
+    failing.heal()
+    labels.request("trackers/3", body={"name": "z"}, method=PUT)
+    assert trackers.request("trackers") == [ALL[0], Tracker(3, "z")]
+    labels.close()
 
 
 def test_errors_may_be_wanted(
