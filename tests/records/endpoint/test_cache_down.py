@@ -50,7 +50,7 @@ def json_that_fails(folder: Path, patch: pytest.MonkeyPatch, how: str) -> Failin
     def full(descriptor: int, content: bytes, start: int = 0) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def read_only(path: str) -> None:
+    def read_only(path: str, **options: bool) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     name, fake = ("write_all", full) if how == "full" else ("locked", read_only)
@@ -89,9 +89,16 @@ def gone(folder: Path, patch: pytest.MonkeyPatch, how: str) -> Failing:
             return isinstance(exc, Away)
 
         def _table(self, schema: Any) -> Any:
+            self._reach()
+            return super()._table(schema)
+
+        def _write(self, change: Any) -> None:
+            self._reach()
+            super()._write(change)
+
+        def _reach(self) -> None:
             if self.is_away:
                 raise Away
-            return super()._table(schema)
 
     cache = Cache(folder)
     fail = lambda: patch.setattr(cache, "is_away", True)  # noqa: E731
