@@ -63,6 +63,12 @@ def fresh_process() -> Iterator[None]:
     forget()
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Leave the test database its name, which workers are told: it is in a folder of this
+    process's own already, and needs no suffix from pytest-xdist."""
+
+
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """An empty database of the standard Redis server, that of the aliases in ``CACHES``."""

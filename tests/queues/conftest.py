@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from cacheback_app.queues import handoff
 from tests import services
 from tests.addresses import RABBITMQ_URL, Site
 
@@ -144,11 +145,18 @@ def empty_redis(redis_of_workers: services.RedisServer) -> Iterator[services.Red
 
 
 @pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that answers is waited for, however busy the machine is."""
+    monkeypatch.setattr(handoff, "PATIENCE", 10.0)
+
+
+@pytest.fixture
 def on_redis(
     redis_site: Site,
     use_site: Callable[[Site], None],
     empty_redis: services.RedisServer,
     settings: Any,
+    patience: None,
 ) -> Site:
     """This process is one more of the site whose worker is behind Redis."""
     settings.CACHEBACK_TASK_IGNORE_RESULT = False
@@ -162,6 +170,7 @@ def on_broker(
     use_site: Callable[[Site], None],
     empty_redis: services.RedisServer,
     settings: Any,
+    patience: None,
 ) -> Site:
     """This process is one more of a site with a worker; every test runs with both brokers."""
     site: Site = request.getfixturevalue(f"{request.param}_site")

@@ -7,6 +7,7 @@ import pytest
 
 from cacheback_app import Job
 from cacheback_app.jobs import FunctionJob, QuerySetFilterJob, QuerySetGetJob
+from cacheback_app.queues.handoff import handoff
 from tests.addresses import Site
 from tests.testapp.models import Author
 
@@ -108,13 +109,13 @@ def test_options_of_a_function_job(on_redis: Site, name: str) -> None:
     assert found.expiry - found.fetched_at == pytest.approx(4000, abs=5)
 
 
-def test_function_that_is_not_decorated(on_redis: Site, results: Any, name: str) -> None:
+def test_function_that_is_not_decorated(on_redis: Site, held: Any, name: str) -> None:
     """What no worker would run is not sent to one: the caller fetches it (J15, J8)."""
-    job = FunctionJob()
+    job = FunctionJob(task_options={"queue": "held"})
     job.using(lifetime=0).set(plain, name, data="old")
     assert job.get(plain, name) == f"{name} #1"
     assert fetches(name) == 1
-    assert results.all() == {}
+    assert handoff.flush() and held.all() == []
 
 
 @pytest.mark.django_db(transaction=True)
