@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
-import django
-
-from . import tables
+from . import set_up, tables
 
 
 def main() -> int:
@@ -19,7 +16,9 @@ def main() -> int:
     parser = argparse.ArgumentParser("proof", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     model = commands.add_parser("model", help="every interleaving of a few callers")
-    model.add_argument("--thin", type=int, default=4, help="one in so many scenarios (default 4)")
+    model.add_argument("--thin", type=int, default=1, help="explore so many times less")
+    jobs = os.cpu_count() or 1
+    model.add_argument("--jobs", type=int, default=jobs, help=f"processes (default {jobs})")
     for name, default, text in (
         ("chaos", 180.0, "a site under load while everything fails"),
         ("soak", 120.0, "hours of use in minutes: memory, and keys in Redis"),
@@ -33,10 +32,7 @@ def main() -> int:
         )
         command.add_argument("--json", metavar="FILE", help="the result for machines")
     options = parser.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proof.settings")
-    django.setup()
-    logging.getLogger("cacheback").addHandler(logging.NullHandler())
-    logging.getLogger("cacheback").propagate = False
+    set_up()
     made = {"model": _model, "chaos": _site, "soak": _site}[options.command](options)
     for section, lines in made.tables.items():
         print(tables.as_text(lines), end="\n\n")
@@ -58,10 +54,8 @@ def _model(options: argparse.Namespace) -> tables.Made:
     from .model import run
 
     lines, violations = [run.HEAD], []
-    for part in run.parts(options.thin):
-        tally = part.run()
-        lines.append(run.line(part.name, tally))
-        print(" ".join(lines[-1]), file=sys.stderr)
+    for part, tally in run.explore(options.thin, options.jobs, sys.stderr):
+        lines.append(part.line(tally))
         violations += [str(violation) for violation in tally.violations]
     faults = run.faults()
     violations += [f"not found: {fault[0]}" for fault in faults[1:] if fault[-1] != "yes"]

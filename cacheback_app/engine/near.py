@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 from cacheback_app.conf import on_change
@@ -31,8 +31,10 @@ class NearCache:
         """Begin anew, with no thread at work."""
         self._lock = threading.RLock()  # a value that goes may have things to do, here too
         self._values: dict[Hashable, tuple[float, Any]] = {}
-        self.get: Callable[[Hashable], tuple[float, Any] | None] = self._values.get
-        """Returns ``(deadline, value)``, or None; the caller compares with ``time.time()``."""
+
+    def get(self, key: Hashable) -> tuple[float, Any] | None:
+        """Return ``(deadline, value)``, or None; the caller compares with ``time.time()``."""
+        return self._values.get(key)
 
     def put(self, key: Hashable, value: Any, deadline: float, epoch: int) -> None:
         """Keep ``value`` until ``deadline`` unless something was removed since ``epoch``."""

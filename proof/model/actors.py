@@ -2,57 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from cacheback_app import delete_tags, invalidate_tags
-from cacheback_app.queues import RefreshCall
 
-from . import jobs
-from .stage import Actor, pause, world
-from .world import Value
-
-if TYPE_CHECKING:
-    from .world import World
+from . import messages
+from .jobs import X, Y
+from .players import Names, Player, ask, pause
+from .world import Value, World
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Role:
     """One kind of actor."""
 
     name: str
-    play: Callable[[Actor], None]
+    play: Callable[[Player], object]
     may_begin: Callable[[World], bool] = lambda world: True
+    fetches: bool = True
+    """Whether it fetches what it reads and is missing."""
     fails: bool = False
     """Whether what it fetches raises."""
     is_mortal: bool = False
     """Whether its process may be killed at any point."""
+    may_be_cancelled: bool = False
+    """Whether it is a coroutine that may be cancelled wherever it awaits."""
     is_change: bool = False
     """Whether it may end other people's claims: it is a set, an invalidation or a deletion."""
     is_forced: bool = False
     """Whether it fetches whoever else does."""
+    is_many: bool = False
+    """Whether it asks for several keys, and is given their values at once."""
     is_tagged: bool = False
     """Whether it takes a job with tags to mean anything."""
 
 
-def _get(actor: Actor) -> None:
-    world().job.get(jobs.NAME)
+def _peek(player: Player) -> None:
+    player.job.using(fetch_on_miss=False).get(X)
 
 
-def _peek(actor: Actor) -> None:
-    world().job.using(fetch_on_miss=False).get(jobs.NAME)
+def _refresh(player: Player) -> None:
+    with _asking():
+        player.job.refresh(X)
 
 
-def _refresh(actor: Actor) -> None:
-    world().count("forced")
-    with _disturbing():
-        world().job.refresh(jobs.NAME)
+def _arefresh(player: Player) -> None:
+    with _asking():
+        _await(player.job.arefresh(X))
 
 
-def _dispatch(actor: Actor) -> None:
-    world().job.async_refresh(jobs.NAME)
+@contextmanager
+def _asking() -> Iterator[None]:
+    ask(World.ask_by_name, X)
+    with _disturbing((X,)):
+        yield
+
+
+def _get_twice(player: Player) -> None:
+    player.job.get(X)
+    pause("again")
+    ask(World.begin_again)
+    player.job.get(X)
+
+
+def _get_many(player: Player) -> None:
+    player.job.get_many([X, Y])
+
+
+def _aget_many(player: Player) -> None:
+    _await(player.job.aget_many([X, Y]))
+
+
+def _await(coroutine: Coroutine[Any, Any, object]) -> None:
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for what no scheduler knows of")
 
 
 def _has_undelivered(world: World) -> bool:
@@ -63,78 +92,104 @@ def _has_delivered(world: World) -> bool:
     return world.delivered > 0
 
 
-def _deliver(actor: Actor) -> None:
-    call = world().messages[world().delivered]
-    world().delivered += 1
-    _run(call, actor)
+def _deliver(player: Player) -> None:
+    messages.run(ask(World.deliver))
 
 
-def _deliver_again(actor: Actor) -> None:
-    _run(world().messages[0], actor)
-
-
-def _run(call: RefreshCall, actor: Actor) -> None:
-    actor.learn(call.claim, call.seen)
-    actor.owned.add(call.claim.split(":")[1])
-    RefreshCall.from_message(call.message()).run()
+def _deliver_again(player: Player) -> None:
+    messages.run(ask(World.deliver_again))
 
 
 @contextmanager
-def _disturbing() -> Iterator[None]:
+def _disturbing(names: Names) -> Iterator[None]:
     """Let it be known that other people's claims may end."""
-    world().record.disturbing += 1
+    ask(World.disturb, names, 1)
     yield
-    world().record.disturbing -= 1
-    world().count("disturbance")
+    ask(World.disturb, names, -1)
 
 
-def _changing(act: Callable[[int], None], *, removes: bool = False) -> Callable[[Actor], None]:
+def _changing(
+    act: Callable[[Player, int], object], *, removes: bool = False, has_many: bool = False
+) -> Callable[[Player], None]:
     """Return a change as its users make it: the upstream first, then what is cached."""
 
-    def play(actor: Actor) -> None:
+    def play(player: Player) -> None:
         pause("upstream changes")
-        record = world().record
-        record.upstream += 1
-        world().count("change")
-        number = record.upstream
-        actor.learn(number)
-        with _disturbing():
-            act(number)
-        record.fresh_floor = max(record.fresh_floor, number)
-        if removes:
-            record.floor = max(record.floor, number)
+        names = player.names if has_many else (X,)
+        numbers = ask(World.move_on, names)
+        with _disturbing(names):
+            act(player, numbers[0])
+        ask(World.end_change, names, numbers, removes)
 
     return play
 
 
-def _set(number: int) -> None:
-    world().record.sets[number] = None
-    world().job.set(jobs.NAME, data=Value("set", number, world().now))
-    world().record.sets[number] = world().record.upstream
+def _set(player: Player, number: int) -> None:
+    began = ask(World.begin_set, X, number)
+    player.job.set(X, data=Value(X, "set", number, began))
+    ask(World.end_set, X, number)
+
+
+def _invalidate_tag(player: Player, _: int) -> None:
+    invalidate_tags("tag")
+
+
+def _delete_tag(player: Player, _: int) -> None:
+    delete_tags("tag")
 
 
 ROLES = [
-    Role("get", _get),
-    Role("get that fails", _get, fails=True),
-    Role("get that dies", _get, is_mortal=True),
-    Role("get without fetch", _peek),
+    Role("get", lambda player: player.job.get(X)),
+    Role("get that fails", lambda player: player.job.get(X), fails=True),
+    Role("get that dies", lambda player: player.job.get(X), is_mortal=True),
+    Role("get without fetch", _peek, fetches=False),
     Role("refresh", _refresh, is_forced=True),
-    Role("dispatch", _dispatch),
+    Role("dispatch", lambda player: player.job.async_refresh(X)),
     Role("worker", _deliver, _has_undelivered),
     Role("worker that fails", _deliver, _has_undelivered, fails=True),
     Role("worker that dies", _deliver, _has_undelivered, is_mortal=True),
     Role("second delivery", _deliver_again, _has_delivered),
     Role("set", _changing(_set, removes=True), is_change=True),
-    Role(
-        "invalidate",
-        _changing(lambda _: world().job.invalidate(jobs.NAME)),
-        is_change=True,
-    ),
+    Role("invalidate", _changing(lambda player, _: player.job.invalidate(X)), is_change=True),
     Role(
         "delete",
-        _changing(lambda _: world().job.delete(jobs.NAME), removes=True),
+        _changing(lambda player, _: player.job.delete(X), removes=True),
         is_change=True,
     ),
-    Role("invalidate tag", _changing(lambda _: invalidate_tags("tag")), is_tagged=True),
-    Role("delete tag", _changing(lambda _: delete_tags("tag"), removes=True), is_tagged=True),
+    Role("invalidate tag", _changing(_invalidate_tag, has_many=True), is_tagged=True),
+    Role("delete tag", _changing(_delete_tag, removes=True, has_many=True), is_tagged=True),
 ]
+
+ASYNC = [
+    Role("aget", lambda player: _await(player.job.aget(X))),
+    Role("aget, cancelled", lambda player: _await(player.job.aget(X)), may_be_cancelled=True),
+    Role("arefresh, cancelled", _arefresh, is_forced=True, may_be_cancelled=True),
+]
+"""Callers in an event loop."""
+
+MANY = [
+    Role("get_many", _get_many, is_many=True),
+    Role("get_many in another order", lambda player: player.job.get_many([Y, X]), is_many=True),
+    Role("get_many that fails", _get_many, is_many=True, fails=True),
+    Role("get_many that dies", _get_many, is_many=True, is_mortal=True),
+    Role("aget_many, cancelled", _aget_many, is_many=True, may_be_cancelled=True),
+]
+"""Readers of two keys at once."""
+
+TWICE = Role("get, and get again", _get_twice)
+"""Who is served from memory what was put there before."""
+
+KNOWN = {role.name: role for role in [*ROLES, *ASYNC, *MANY, TWICE]}
+
+
+def _recovering(name: str) -> Callable[[Player], None]:
+    def play(player: Player) -> None:
+        player.job.get(name)
+        while message := ask(World.deliver):
+            messages.run(message)
+
+    return play
+
+
+READERS = {name: Role(f"reader of {name}", _recovering(name)) for name in (X, Y)}
+"""Who comes when all is over."""

@@ -1,59 +1,68 @@
-"""Django's local memory cache with a yield point at each of its critical sections.
+"""Django's local memory cache over a world, with a yield point at each of its critical sections.
 
 Nothing of the cache or of the engine is written anew. Taking the cache's lock is where another
-caller may come in between, and the dictionaries behind it tell who looked at what, and who wrote.
+caller may come in between, and the dictionaries behind it ask the world.
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
 
-from . import stage
+from .players import ask, pause
+from .world import World
 
 
 class _Lock:
     """A lock that lets the scheduler choose who goes on before it is taken."""
 
     def __enter__(self) -> None:
-        stage.pause("cache")
+        pause("cache")
 
     def __exit__(self, *_: object) -> None:
         """Only one caller runs at a time, so there is nothing to give back."""
 
 
-class _Contents(OrderedDict[str, bytes]):
-    """Tells the stage of every write."""
+class _Contents:
+    """What is stored, by key."""
 
-    deadlines: dict[str, float | None]
+    def __getitem__(self, key: str) -> bytes:
+        raw: bytes | None = ask(World.look, _short(key))
+        if raw is None:
+            raise KeyError(key)
+        return raw
 
-    def live(self, key: str) -> bytes | None:
-        """Return what is stored and has not expired."""
-        ends = dict.get(self.deadlines, key, 0.0)  # which nobody is told of
-        return self.get(key) if ends is None or ends > time.time() else None
-
-    def __setitem__(self, key: str, value: bytes) -> None:
-        before = self.live(key)
-        super().__setitem__(key, value)
-        stage.wrote(_short(key), before, value)
+    def __setitem__(self, key: str, raw: bytes) -> None:
+        ask(World.store, _short(key), raw)
 
     def __delitem__(self, key: str) -> None:
-        before = self.live(key)
-        super().__delitem__(key)
-        stage.wrote(_short(key), before, None)
+        if not ask(World.drop, _short(key)):
+            raise KeyError(key)
+
+    def __len__(self) -> int:
+        return 0  # so that nothing is thrown away to make room
+
+    def move_to_end(self, key: str, last: bool = True) -> None:
+        """Who was asked for lately matters to a full cache only."""
 
 
-class _Deadlines(dict[str, float | None]):
-    """Tells the stage of every look: the cache asks for a key's deadline before all else."""
-
-    contents: _Contents
+class _Deadlines:
+    """Until when it is stored. The cache asks for a key's deadline before all else."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        stage.saw(_short(key), self.contents.live(key))
-        return super().get(key, default)
+        """Return None, which is never, for what is there: the world knows what has expired."""
+        return default if ask(World.look, _short(key)) is None else None
+
+    def __getitem__(self, key: str) -> float | None:
+        deadline: float | None = ask(World.deadline, _short(key))
+        return deadline
+
+    def __setitem__(self, key: str, deadline: float | None) -> None:
+        ask(World.expire, _short(key), deadline)
+
+    def __delitem__(self, key: str) -> None:
+        """It went with what was stored."""
 
 
 def _short(key: str) -> str:
@@ -67,22 +76,9 @@ class AtomicCache(LocMemCache):
     ``get_many`` looks at one key a step, which Redis does not even allow.
     """
 
-    _cache: _Contents
-    _expire_info: _Deadlines
-
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(name, params)
-        self._lock = _Lock()
-        self._cache, self._expire_info = _Contents(), _Deadlines()
-        self._expire_info.contents, self._cache.deadlines = self._cache, self._expire_info
-
-    def snapshot(self) -> dict[str, tuple[bytes, float | None]]:
-        """Return what a reader could find now, with the deadlines."""
-        return {
-            _short(key): (raw, self._expire_info[key])
-            for key in self._cache
-            if (raw := self._cache.live(key)) is not None
-        }
+        self._lock, self._cache, self._expire_info = _Lock(), _Contents(), _Deadlines()
 
 
 class PlainCache(AtomicCache):

@@ -1,17 +1,17 @@
 """The scheduler: depth-first over all choices, with states that were seen before counted once.
 
-Actors can't be copied, so each branch plays from the beginning again, up to its choice. A state
-that another schedule has reached already is not played on: what can follow from it is the same,
-and so is the number of interleavings that do, which is added. The count is therefore exact.
+A state that another schedule has reached already is not played on: what can follow from it is the
+same, and so is the number of interleavings that do, which is added. The count is therefore exact.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from .invariants import ALL, Invariant
+from .play import Play, Trees
 from .scenarios import Scenario
 from .world import Choice, World
 
@@ -20,7 +20,7 @@ from .world import Choice, World
 class Violation:
     """What went wrong, and the schedule that brings it about."""
 
-    scenario: Scenario
+    scenario: str
     problem: str
     trace: tuple[str, ...]
 
@@ -36,7 +36,7 @@ class Tally:
     scenarios: int = 0
     interleavings: int = 0
     states: int = 0
-    runs: int = 0
+    steps: int = 0
     violations: list[Violation] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
@@ -44,95 +44,84 @@ class Tally:
         self.scenarios += other.scenarios
         self.interleavings += other.interleavings
         self.states += other.states
-        self.runs += other.runs
+        self.steps += other.steps
         self.violations += other.violations
 
-    def note(self, world: World) -> bool:
-        """Keep what went wrong in ``world``; return whether anything did."""
-        for problem in world.problems:
-            self.violations.append(Violation(world.scenario, problem, tuple(world.trace)))
-        return bool(world.problems)
 
-
-@dataclass
+@dataclass(slots=True)
 class _Frame:
     """A state on the path that is being explored."""
 
-    key: object
+    world: World
+    key: Hashable
     choices: Sequence[Choice]
     at: int = 0
     interleavings: int = 0
 
+    @property
+    def label(self) -> str:
+        """The choice that is being explored."""
+        return self.world.label(self.choices[self.at - 1])
 
-def enumerate_all(scenario: Scenario, invariants: Sequence[Invariant] = ALL) -> Tally:
-    """Explore every interleaving of ``scenario``; a branch ends at its first violation."""
+
+def enumerate_all(
+    scenario: Scenario, invariants: Sequence[Invariant] = ALL, trees: Trees | None = None
+) -> Tally:
+    """Explore every interleaving of ``scenario``; a branch ends at its first violation.
+
+    :param trees: what is known of the actors already, to be added to.
+    """
+    trees = trees or Trees()
+    play = Play(scenario, invariants, trees)
     tally = Tally(scenarios=1)
-    known: dict[object, int] = {}
-    path: list[_Frame] = []
+    known: dict[Hashable, int] = {}
+    first = play.begin()
+    path = [_Frame(first, first.key(), first.choices())]
     while True:
-        world = World(scenario, invariants)
-        try:
-            found = _descend(world, path, known, tally)
-        finally:
-            world.close()
-        tally.runs += 1
-        if not path:
-            break
-        path[-1].interleavings += found
-        while path and path[-1].at == len(path[-1].choices) - 1:
-            done = path.pop()
-            known[done.key] = done.interleavings
-            if path:
-                path[-1].interleavings += done.interleavings
-            else:
-                tally.interleavings = done.interleavings
-        if not path:
-            break
-        path[-1].at += 1
-    tally.states = len(known)
-    return tally
-
-
-def _descend(world: World, path: list[_Frame], known: dict[object, int], tally: Tally) -> int:
-    """Play ``path``, and on from there until something known; return the interleavings there."""
-    for frame in path:
+        frame = path[-1]
+        if frame.at == len(frame.choices):
+            path.pop()
+            known[frame.key] = frame.interleavings
+            if not path:
+                break
+            path[-1].interleavings += frame.interleavings
+            continue
+        world = frame.world.copy()
         world.take(frame.choices[frame.at])
-        if world.problems:
-            tally.note(world)
-            return 1
-    while True:
-        key = hash(world.key())
-        if key in known:
-            return known[key]
-        choices = world.choices()
-        if not choices:
+        frame.at += 1
+        tally.steps += 1
+        if not world.problems:
+            key = world.key()
+            count = known.get(key)
+            if count is not None:
+                frame.interleavings += count
+                continue
+            choices = world.choices()
+            if choices:
+                path.append(_Frame(world, key, choices))
+                continue
             world.finish()
-            tally.note(world)
             known[key] = 1
-            return 1
-        path.append(_Frame(key, choices))
-        world.take(choices[0])
-        if tally.note(world):
-            return 1
+        frame.interleavings += 1
+        if world.problems:
+            trace = tuple(each.label for each in path)
+            tally.violations += [Violation(str(scenario), each, trace) for each in world.problems]
+    tally.interleavings, tally.states = frame.interleavings, len(known)
+    return tally
 
 
 def sample(
-    scenarios: Iterable[Scenario], seed: int, invariants: Sequence[Invariant] = ALL
+    scenario: Scenario, seed: str, invariants: Sequence[Invariant] = ALL, trees: Trees | None = None
 ) -> Tally:
-    """Play each of ``scenarios`` once, with choices drawn by ``seed``."""
+    """Play ``scenario`` once, with choices drawn by ``seed``."""
     draw = random.Random(seed)
-    tally = Tally()
-    for scenario in scenarios:
-        world = World(scenario, invariants)
-        try:
-            while not world.problems and (choices := world.choices()):
-                world.take(draw.choice(choices))
-            if not world.problems:
-                world.finish()
-            tally.note(world)
-        finally:
-            world.close()
-        tally.scenarios += 1
-        tally.interleavings += 1
-        tally.runs += 1
-    return tally
+    world = Play(scenario, invariants, trees or Trees()).begin()
+    trace: list[str] = []
+    while not world.problems and (choices := world.choices()):
+        choice = draw.choice(choices)
+        trace.append(world.label(choice))
+        world.take(choice)
+    if not world.problems:
+        world.finish()
+    violations = [Violation(str(scenario), each, tuple(trace)) for each in world.problems]
+    return Tally(1, 1, len(trace), len(trace), violations)

@@ -9,18 +9,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
-from cacheback_app.engine import fetching, policy, reading
+from cacheback_app.engine import bulk, fetching, policy, reading, tags
+from cacheback_app.engine.claims import Claim
 from cacheback_app.engine.entry import Entry
+from cacheback_app.engine.flights import Flight, Landing
 from cacheback_app.engine.flow import Flow, Io
+from cacheback_app.engine.near import NearCache
 from cacheback_app.engine.slot import Grant, Slot, Stored
-from cacheback_app.engine.state import ABSENT, ANY, Op, Outcome, drop, put
+from cacheback_app.engine.state import ABSENT, ANY, Op, Outcome, drop, look, put
 from cacheback_app.engine.state.base import Write
 from cacheback_app.engine.state.locmem import LocMemState
 
+from .explore import Violation, enumerate_all
+from .invariants import ALL
+from .jobs import Bulk, Near
 from .scenarios import Scenario, scenario
 
 _apply, _clear_ops, _dispatch = LocMemState.apply, Slot.clear_ops, reading.dispatch
-_entry_for = fetching.entry_for
+_entry_for, _commit_slot, _values = fetching.entry_for, Slot.commit, bulk._values
+_land_flight, _put = Flight.land, NearCache.put
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,12 @@ class Fault:
     breaks: str
     scenario: Scenario
     plant: Callable[[], AbstractContextManager[Any]]
+
+    def violations(self) -> Sequence[Violation]:
+        """Plant it, and return what comes of that."""
+        broken = [invariant for invariant in ALL if invariant.name == self.breaks]
+        with self.plant():
+            return enumerate_all(self.scenario, broken).violations
 
 
 def _takes_claim(op: Op) -> bool:
@@ -73,6 +86,62 @@ def _with_placeholder(slot: Slot, entry: Entry | None) -> Flow[Any]:
         yield slot.transact([put(slot.key, Entry(None, now, now + 60).pack(), 60)])
     return (yield from _dispatch(slot, entry))
 
+
+def _take(self: Slot, claim: Claim | None, ops: Sequence[Op]) -> Flow[Outcome]:
+    outcome: Outcome = yield self.transact(ops)
+    return outcome
+
+
+def _land(self: Flight, landing: Landing, cargo: Any = None) -> None:
+    if landing is not Landing.RETRY:
+        _land_flight(self, landing, cargo)
+
+
+def _claim_taken(pairs: Sequence[Any]) -> Io:
+    transactions = [slot.begin_ops(claim, slot.claim_ttl, ANY) for (slot, _), claim in pairs]
+    first: Slot = pairs[0][0][0]
+    return first.io(lambda state: state.apply_many(transactions))
+
+
+def _values_in_another_order(led: Sequence[Any]) -> Flow[Sequence[Any]]:
+    values = yield from _values(led)
+    return values[::-1]
+
+
+def _commit_with_new_stamps(
+    self: Slot, grant: Grant, entry: Entry, ttl: float | None
+) -> Flow[Stored]:
+    names = tuple(grant.stamps)
+    now = yield self.transact([look(tags.tag_key(name)) for name in names])
+    stamps = tags.stamps(names, now.value)
+    return (yield from _commit_slot(self, grant, replace(entry, tags=stamps), ttl))
+
+
+def _put_whatever_was_removed(
+    self: NearCache, key: Any, value: Any, deadline: float, epoch: int
+) -> None:
+    self._values[key] = (deadline, value)
+
+
+def _put_then_look(self: NearCache, key: Any, value: Any, deadline: float, epoch: int) -> None:
+    if epoch == self.epoch:
+        self._values[key] = (deadline, value)
+    if epoch != self.epoch:
+        self._values.pop(key, None)
+
+
+def _put_for_as_long_again(
+    self: NearCache, key: Any, value: Any, deadline: float, epoch: int
+) -> None:
+    _put(self, key, value, time.time() + Near.local_ttl, epoch)
+
+
+def _shut_eyes(self: NearCache, key: Any) -> None:
+    """Remove nothing."""
+
+
+MISSING_BOTH: dict[str, Any] = {"beginning": "missing", "other": "missing"}
+TOGETHER: dict[str, Any] = {"hosts": (0, 0), "page": Near}
 
 FAULTS = [
     Fault(
@@ -128,5 +197,65 @@ FAULTS = [
         "J3",
         scenario("worker", "second delivery", beginning="stale, refresh dispatched"),
         lambda: mock.patch.object(policy, "may_begin", lambda *_, **__: True),
+    ),
+    Fault(
+        "a caller who is cancelled and keeps its claim",
+        "J8",
+        scenario("aget, cancelled", beginning="missing"),
+        lambda: mock.patch.object(Slot, "take", _take),
+    ),
+    Fault(
+        "a flight whose leader was cancelled, and that never lands",
+        "J3",
+        scenario("aget, cancelled", "get", beginning="missing", hosts=(0, 0)),
+        lambda: mock.patch.object(Flight, "land", _land),
+    ),
+    Fault(
+        "a reader of two keys that claims what others have claimed",
+        "J3",
+        scenario("get_many", "get", **MISSING_BOTH, page=Bulk),
+        lambda: mock.patch.object(bulk, "_begin_all", _claim_taken),
+    ),
+    Fault(
+        "two values that are stored under each other's keys",
+        "J13",
+        scenario("get_many", **MISSING_BOTH, page=Bulk),
+        lambda: mock.patch.object(bulk, "_values", _values_in_another_order),
+    ),
+    Fault(
+        "stamps of tags from when a fetch ends",
+        "J5",
+        scenario("get_many", "invalidate tag", **MISSING_BOTH),
+        lambda: mock.patch.object(Slot, "commit", _commit_with_new_stamps),
+    ),
+    Fault(
+        "a near cache in which a removed value is put back",
+        "J5",
+        scenario("get, and get again", "delete", beginning="fresh", **TOGETHER),
+        lambda: mock.patch.object(NearCache, "put", _put_whatever_was_removed),
+    ),
+    Fault(
+        "a near cache that is looked at after it was put into",
+        "J5",
+        scenario("get", "get", "set", beginning="fresh", hosts=(0, 0, 0), page=Near),
+        lambda: mock.patch.object(NearCache, "put", _put_then_look),
+    ),
+    Fault(
+        "a near cache that nothing is removed from",
+        "J5",
+        scenario("get, and get again", "delete", beginning="fresh", **TOGETHER),
+        lambda: mock.patch.object(NearCache, "remove", _shut_eyes),
+    ),
+    Fault(
+        "local_ttl that counts from when a value is put",
+        "J5",
+        scenario("get, and get again", "invalidate", beginning="fresh", lapses=2, page=Near),
+        lambda: mock.patch.object(NearCache, "put", _put_for_as_long_again),
+    ),
+    Fault(
+        "a near cache that serves what is not fresh any more",
+        "J6",
+        scenario("get, and get again", beginning="soon stale", lapses=1, page=Near),
+        lambda: mock.patch.object(NearCache, "put", _put_for_as_long_again),
     ),
 ]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from cacheback_app.durations import seconds
-from cacheback_app.engine.claims import Claim, State, claim_key
-from cacheback_app.engine.policy import Verdict
+from cacheback_app.engine.claims import Claim, State
 from cacheback_app.engine.status import HIT, MISS, STALE
 
-from . import jobs
+from .jobs import Page
 
 if TYPE_CHECKING:
-    from .stage import Actor
-    from .world import Fetching, World
+    from .world import Value, World
 
-CACHE_TTL = (seconds(jobs.Page.cache_ttl) or 0.0) + 0.5
+MOMENT = 0.5
 """Each write takes a millisecond on the clock of the plays, during which values age."""
 
 
@@ -32,36 +31,24 @@ class Invariant:
     def at_end(self, world: World) -> str | None:
         """Judge the state when every actor has ended."""
 
-    def fetch_begins(self, world: World, fetch: Fetching) -> str | None:
-        """Judge that a fetch begins; it is not among the record's fetches yet."""
+    def stuck(self, world: World) -> str | None:
+        """Judge the state when nobody can go on before time passes."""
 
-    def dispatched(self, world: World) -> str | None:
-        """Judge that a refresh was handed to the queue."""
+    def fetch_begins(self, world: World, who: int, name: str) -> str | None:
+        """Judge that a fetch begins; it is not among those of its actor yet."""
 
-    def answered(self, world: World, actor: Actor, value: Any, status: int) -> str | None:
+    def dispatched(self, world: World, who: int, name: str) -> str | None:
+        """Judge that a refresh is handed to the queue."""
+
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
         """Judge what ``get`` gives its caller."""
 
     def wrote(
-        self, world: World, actor: Actor, key: str, before: bytes | None, after: bytes | None
+        self, world: World, who: int, key: str, before: bytes | None, after: bytes | None
     ) -> str | None:
         """Judge a write to the cache."""
-
-
-def occasions(world: World) -> int:
-    """Return how often a value may have had to be fetched so far: once if it was not fresh, and
-    once more for each change, for each time that claims lapsed, and for each fetch that failed.
-    """
-    counts = world.record.counts
-    needed = 0 if world.scenario.beginning == "fresh" else 1
-    return needed + sum(counts[what] for what in ("change", "lapse", "failure"))
-
-
-def _lost_claim(world: World, *fetches: Fetching) -> bool:
-    """Return whether any of ``fetches`` may have lost its claim since its actor began."""
-    counts = world.record.counts
-    return any(
-        counts[what] != fetch.since[what] for fetch in fetches for what in ("lapse", "disturbance")
-    )
 
 
 class Stale(Invariant):
@@ -70,17 +57,19 @@ class Stale(Invariant):
 
     name = "J2"
 
-    def answered(self, world: World, actor: Actor, value: Any, status: int) -> str | None:
-        if status == STALE and actor.has_slept:
-            return f"{actor.name} waited for a stale value"
-        if status == STALE and any(fetch.actor is actor for fetch in world.record.fetches):
-            return f"{actor.name} fetched, and was given a stale value"
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
+        standing = world.standings[who]
+        if status == STALE and standing.has_slept and not world.play.roles[who].is_many:
+            return f"{world.play.name(who)} waited for a stale value"
+        if status == STALE and name in standing.fetched:
+            return f"{world.play.name(who)} fetched, and was given a stale value"
         return None
 
-    def dispatched(self, world: World) -> str | None:
-        asked = sum(role.name == "dispatch" for role in world.scenario.roles)
-        if world.record.counts["dispatch"] > occasions(world) + asked:
-            return f"{world.record.counts['dispatch']} refreshes were dispatched"
+    def dispatched(self, world: World, who: int, name: str) -> str | None:
+        if world.facts[name].dispatches_left < 1:
+            return f"{world.play.name(who)} dispatches one refresh too many"
         return None
 
 
@@ -91,22 +80,31 @@ class Miss(Invariant):
 
     name = "J3"
 
-    def fetch_begins(self, world: World, fetch: Fetching) -> str | None:
-        record = world.record
-        for other in record.fetches:
-            if other.is_running and not (record.disturbing or _lost_claim(world, other, fetch)):
-                return f"{fetch.actor.name} fetches while {other.actor.name} does"
-        # Deliveries of what was asked for by hand are occasions of their own.
-        asked = sum(role.name == "dispatch" for role in world.scenario.roles)
-        if record.counts["fetch"] + 1 > occasions(world) + record.counts["forced"] + asked:
-            return f"{fetch.actor.name} makes one fetch too many"
+    def fetch_begins(self, world: World, who: int, name: str) -> str | None:
+        facts, play = world.facts[name], world.play
+        is_lost = facts.disturbing or name in world.standings[who].disturbed
+        for other, standing in enumerate(world.standings) if not is_lost else ():
+            if name in standing.fetching and name not in standing.disturbed:
+                return f"{play.name(who)} fetches while {play.name(other)} does"
+        if facts.fetches_left < 1:
+            return f"{play.name(who)} makes one fetch too many"
         return None
 
-    def answered(self, world: World, actor: Actor, value: Any, status: int) -> str | None:
-        is_early = world.record.counts["lapse"] - world.since[actor]["lapse"] < 2
-        fetches = world.role(actor).name != "get without fetch"
-        if value is None and fetches and is_early:
-            return f"{actor.name} was given nothing"
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
+        is_early = world.standings[who].lapses < 2
+        if value is None and world.play.roles[who].fetches and is_early:
+            return f"{world.play.name(who)} was given nothing"
+        return None
+
+    def stuck(self, world: World) -> str | None:
+        if world.is_killed:  # whose claim has to lapse
+            return None
+        is_claimed = _claimed(world) is not None
+        for who, standing in enumerate(world.standings):
+            if standing.waits and (is_claimed or standing.waits.flight):
+                return f"{world.play.name(who)} waits, and nobody is at work"
         return None
 
 
@@ -116,15 +114,18 @@ class MissWithoutFetch(Invariant):
     name = "J4"
 
     def wrote(
-        self, world: World, actor: Actor, key: str, before: bytes | None, after: bytes | None
+        self, world: World, who: int, key: str, before: bytes | None, after: bytes | None
     ) -> str | None:
-        if key == world.slot.key and world.role(actor).name == "get without fetch":
-            return f"{actor.name} wrote the entry"
+        if key in world.play.entries and not world.play.roles[who].fetches:
+            return f"{world.play.name(who)} wrote the entry"
         return None
 
-    def answered(self, world: World, actor: Actor, value: Any, status: int) -> str | None:
-        if world.role(actor).name == "get without fetch" and status == MISS and actor.has_slept:
-            return f"{actor.name} waited"
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
+        has_slept = world.standings[who].has_slept
+        if not world.play.roles[who].fetches and status == MISS and has_slept:
+            return f"{world.play.name(who)} waited"
         return None
 
 
@@ -135,30 +136,61 @@ class Fencing(Invariant):
     name = "J5"
 
     def after_step(self, world: World) -> str | None:
-        entry, record = world.visible(), world.record
-        if entry is None or entry.value is None:
-            return None
-        if record.is_outdated(entry.value, record.floor):
-            return f"{entry.value} is there after {record.floor} was set or deleted"
-        is_fresh = entry.fresh_until > world.now
-        if is_fresh and record.is_outdated(entry.value, record.fresh_floor):
-            return f"{entry.value} is fresh after change {record.fresh_floor}"
+        for name, entry in world.entries().items():
+            if entry is None or entry.value is None:
+                continue
+            facts = world.facts[name]
+            if facts.is_outdated(entry.value, facts.floor):
+                return f"{entry.value} is there after {facts.floor} was set or deleted"
+            is_fresh = entry.fresh_until > world.now
+            if is_fresh and facts.is_outdated(entry.value, facts.fresh_floor):
+                return f"{entry.value} is fresh after change {facts.fresh_floor}"
         return None
 
-    def answered(self, world: World, actor: Actor, value: Any, status: int) -> str | None:
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
         if value is None:
             return None
-        floors = world.floors[actor]
-        floor = floors[1] if status == STALE else floors[0]
-        if world.record.is_outdated(value, floor):
+        floors = world.standings[who].floors[world.play.names.index(name)]
+        floor = floors[{MISS: 0, STALE: 1, HIT: 2}[status]]
+        if world.facts[name].is_outdated(value, floor):
             said = {HIT: "fresh", MISS: "just fetched", STALE: "stale"}[status]
-            return f"{actor.name} came after change {floor} and was given {value} as {said}"
+            who_came = f"{world.play.name(who)} came after change {floor}"
+            return f"{who_came} and was given {value} as {said}"
         return None
 
 
-def _was_fetched(value: Any) -> bool:
+class Keys(Invariant):
+    """J13: what is cached for a call, and what is given for it, is its own."""
+
+    name = "J13"
+
+    def after_step(self, world: World) -> str | None:
+        for name, entry in world.entries().items():
+            if entry is not None and entry.value is not None and entry.value.name != name:
+                return f"{entry.value} is cached for {name}"
+        return None
+
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
+        if value is not None and value.name != name:
+            return f"{world.play.name(who)} was given {value} for {name}"
+        return None
+
+
+def _cached(world: World) -> Iterator[Value]:
+    return (entry.value for entry in world.entries().values() if entry and entry.value)
+
+
+def _was_fetched(value: Value) -> bool:
     """Return whether the age of ``value`` is known: what was set counts from when it is stored."""
-    return value is not None and value.origin == "fetch"
+    return value.origin == "fetch"
+
+
+def _end(world: World, value: Value) -> float:
+    return value.began + (world.play.cache_ttl or 0.0) + MOMENT
 
 
 class HardExpiry(Invariant):
@@ -167,62 +199,82 @@ class HardExpiry(Invariant):
     name = "J6"
 
     def after_step(self, world: World) -> str | None:
-        entry = world.visible()
-        if (
-            entry is not None
-            and _was_fetched(entry.value)
-            and world.now >= entry.value.began + CACHE_TTL
-        ):
-            return f"{entry.value} outlives cache_ttl"
+        for value in _cached(world):
+            if _was_fetched(value) and world.now >= _end(world, value):
+                return f"{value} outlives cache_ttl"
         return None
 
-    def answered(self, world: World, actor: Actor, value: Any, status: int) -> str | None:
-        if (
-            status == STALE
-            and _was_fetched(value)
-            and world.began[actor] >= value.began + CACHE_TTL
-        ):
-            return f"{actor.name} came after cache_ttl and was given {value}"
+    def answered(
+        self, world: World, who: int, name: str, value: Value | None, status: int
+    ) -> str | None:
+        if value is None or status == MISS or not _was_fetched(value):
+            return None
+        if world.standings[who].began >= _end(world, value):
+            return f"{world.play.name(who)} came after cache_ttl and was given {value}"
         return None
 
     def at_end(self, world: World) -> str | None:
-        entry = world.visible()
-        if entry is None or not _was_fetched(entry.value):
-            return None
-        with world.at(entry.value.began + CACHE_TTL):
-            is_gone = world.slot.judge(entry) is Verdict.GONE
-        return None if is_gone else f"{entry.value} would outlive cache_ttl"
+        for value in _cached(world):
+            if _was_fetched(value) and not world.play.is_gone(
+                world, value.name, _end(world, value)
+            ):
+                return f"{value} would outlive cache_ttl"
+        return None
 
 
 class SelfHealing(Invariant):
-    """J8: only its owner ends or changes a running claim, changes and ``refresh`` apart; and from
-    wherever a play ends, whatever was lost in it, one ``refresh_timeout`` later a reader has the
-    value fetched or refreshed again."""
+    """J8: only its owner ends or changes a running claim, changes and ``refresh`` apart; only who
+    dies leaves one, or one for a message that was never sent; and from wherever a play ends,
+    whatever was lost in it, one ``refresh_timeout`` later a reader has the value fetched or
+    refreshed again."""
 
     name = "J8"
 
     def wrote(
-        self, world: World, actor: Actor, key: str, before: bytes | None, after: bytes | None
+        self, world: World, who: int, key: str, before: bytes | None, after: bytes | None
     ) -> str | None:
-        if key != claim_key(world.slot.key) or before is None:
+        if key not in world.play.claims or before is None:
             return None
-        claim, role = Claim.parse(pickle.loads(before)), world.role(actor)
-        if claim is None or claim.state is not State.RUNNING or role.is_change or role.is_forced:
+        role = world.play.roles[who]
+        if role.is_change or role.is_forced:
             return None
-        if claim.token not in actor.owned:
-            return f"{actor.name} ended the claim of {claim.token}"
-        return None
+        claim = _claim(before)
+        if claim is None or claim.state is not State.RUNNING or _owns(world, who, claim.token):
+            return None
+        return f"{world.play.name(who)} ended the claim of {claim.token}"
 
     def at_end(self, world: World) -> str | None:
-        world.now += seconds(jobs.Page.refresh_timeout) + 1
-        sent = len(world.messages)
-        world.job.get(jobs.NAME)
-        for call in world.messages[sent:]:
-            call.run()
-        entry = world.visible()
-        if entry is None or not entry.fresh_until > world.now:
-            return f"the key does not recover; there is {', '.join(sorted(world.snapshot()))}"
+        owner = _claimed(world)
+        if owner is not None and not world.is_killed:
+            return f"the claim of {owner} is left"
+        for name in world.play.names:
+            later = world.play.later(world, seconds(Page.refresh_timeout) + 1, name)
+            entry = None if later is None else later.entries()[name]
+            if later is None or entry is None or not entry.fresh_until > later.now:
+                left = ", ".join(sorted(world.contents))
+                return f"{name} does not recover; there is {left}"
         return None
+
+
+def _claimed(world: World) -> str | None:
+    """Return the token of a claim whose owner is to be at work, or to be sent for."""
+    sent = [token for _, token in world.messages]
+    for key in world.play.claims:
+        claim = _claim(world.look(None, key))
+        if claim is None or claim.state is State.FAILED:
+            continue
+        if claim.state is State.RUNNING or claim.token not in sent:
+            return claim.token
+    return None
+
+
+def _owns(world: World, who: int, token: str) -> bool:
+    return token.partition(".")[0] == str(who) or token == world.standings[who].message
+
+
+@lru_cache(maxsize=10_000)
+def _claim(raw: bytes | None) -> Claim | None:
+    return None if raw is None else Claim.parse(pickle.loads(raw))
 
 
 ALL: Sequence[Invariant] = (
@@ -232,4 +284,5 @@ ALL: Sequence[Invariant] = (
     Fencing(),
     HardExpiry(),
     SelfHealing(),
+    Keys(),
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 from cacheback_app.queues import BaseQueue, RefreshCall
 
-from . import stage
+from .players import ask
+from .world import World
 
 
 class Messages(BaseQueue):
@@ -16,4 +17,9 @@ class Messages(BaseQueue):
 
     def enqueue(self, call: RefreshCall) -> None:
         # As a message: what another process gets has no object of this one in it.
-        stage.world().dispatched(replace(call, local=None))
+        ask(World.send, json.dumps(call.message()), call.key, call.claim.split(":")[1])
+
+
+def run(message: str) -> None:
+    """Do what a worker does with what it was sent."""
+    RefreshCall.from_message(json.loads(message)).run()

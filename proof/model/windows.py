@@ -1,6 +1,6 @@
 """Backends without an atomic primitive: the windows that ``docs/protocol.md`` states for them.
 
-Closing a window means that its check and its write are one step again. With all three closed no
+Closing a window means that its check and its write are one step again. With all four closed no
 guarantee may break, whatever else comes in between; so the page names all that there are.
 """
 
@@ -14,7 +14,7 @@ from cacheback_app.engine.state import ABSENT, ANY, Op, Outcome
 from cacheback_app.engine.state.base import Write
 from cacheback_app.engine.state.generic import GenericState
 
-from . import stage
+from .players import indivisible
 
 _apply = GenericState.apply
 
@@ -29,10 +29,17 @@ def is_takeover(ops: Sequence[Op]) -> bool:
     return any(_is_claim(op) and op.write is Write.PUT and _expects_one(op) for op in ops)
 
 
+def is_release(ops: Sequence[Op]) -> bool:
+    """Return whether this gives a claim back, and does nothing else."""
+    return all(_is_claim(op) and op.write is Write.DROP and _expects_one(op) for op in ops)
+
+
 def is_invalidation(ops: Sequence[Op]) -> bool:
     """Return whether this marks stale what was read, or takes the lease as nothing was there."""
     is_conditional = any(op.expect is not ANY for op in ops)
-    takes_lease = any(op.key.endswith(":lease") and op.write is Write.DROP for op in ops)
+    takes_lease = any(
+        op.key.endswith(":lease") and op.write is Write.DROP and op.expect is ANY for op in ops
+    )
     return any(op.write is Write.REPLACE for op in ops) or (is_conditional and takes_lease)
 
 
@@ -44,7 +51,7 @@ def _expects_one(op: Op) -> bool:
     return op.expect is not ANY and op.expect is not ABSENT
 
 
-WINDOWS = (is_commit, is_takeover, is_invalidation)
+WINDOWS = (is_commit, is_takeover, is_release, is_invalidation)
 
 
 @contextmanager
@@ -54,7 +61,7 @@ def closed(*windows: object) -> Iterator[None]:
     def apply(self: GenericState, ops: Sequence[Op]) -> Outcome:
         if not any(window(ops) for window in windows):  # type: ignore[operator]
             return _apply(self, ops)
-        with stage.indivisible():
+        with indivisible():
             return _apply(self, ops)
 
     with mock.patch.object(GenericState, "apply", apply):
