@@ -16,7 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("proof", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     model = commands.add_parser("model", help="every interleaving of a few callers")
-    model.add_argument("--thin", type=int, default=1, help="explore so many times less")
+    model.add_argument("--thin", type=int, default=12, help="explore one scenario in so many (12)")
     jobs = os.cpu_count() or 1
     model.add_argument("--jobs", type=int, default=jobs, help=f"processes (default {jobs})")
     for name, default, text in (
