@@ -30,8 +30,11 @@ INSIDE = {
 
 def modules(package: str, without: set[str]) -> list[str]:
     """Return the names of all modules below ``package`` but those ``without``."""
-    root = importlib.import_module(package)
     found = [package]
+    try:
+        root = importlib.import_module(package)
+    except ImproperlyConfigured:  # for want of an extra, which try_import() wants to hear of
+        return found
     for module in pkgutil.iter_modules(root.__path__, f"{package}."):
         if module.name.rpartition(".")[2] not in without:
             found += modules(module.name, without) if module.ispkg else [module.name]
