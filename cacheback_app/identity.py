@@ -53,8 +53,12 @@ class Identity(Hooks):
         path = registry.path_of(type(self))
         if not (self._has_identity or self._used_options):
             return path, args, {}
-        rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
-        return path, args, {**rebuild, "using": without_task_options(self._used_options)}
+        rebuild: dict[str, Any] = {}
+        if self._has_identity:
+            rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
+        if self._used_options:
+            rebuild["using"] = without_task_options(self._used_options)
+        return path, args, rebuild
 
     @classmethod
     def _rebuild(

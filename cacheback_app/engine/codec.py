@@ -98,7 +98,8 @@ def _encode(value: Any, depth: int) -> Json:
     if _is_plain(value):
         return value
     if type(value) is list:
-        return [_encode(member, depth + 1) for member in value]
+        depth += 1
+        return [m if type(m) is str and m.isascii() else _encode(m, depth) for m in value]
     kind = _KINDS.get(type(value)) or _kind_of(value)
     return {"t": kind.tag, "v": _encode(kind.take(value), depth + 1)}
 

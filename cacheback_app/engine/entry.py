@@ -6,6 +6,7 @@ importing this package, and so that the hit path needs no more than two index op
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,6 +43,13 @@ class Entry:
         if self.invalidated_at is not None:
             return self
         return replace(self, fresh_until=0.0, invalidated_at=min(now, self.fresh_until))
+
+    def trace(self) -> bytes:
+        """Return bytes that are near the end of this entry where it is pickled, and of no other.
+
+        Pickles hold a float as "G" and eight bytes, and two that follow each other so.
+        """
+        return struct.pack(">cdcd", b"G", self.fetched_at, b"G", self.duration)
 
     def pack(self) -> Packed:
         """Return the tuple to store."""

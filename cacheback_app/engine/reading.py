@@ -311,7 +311,9 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
     ttl = slot.claim_ttl + slot.job._dispatch_delay
     claim = Claim.new(State.PENDING, ttl)
     try:
-        ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT), look(slot.key)]
+        # What was read may be large, and need not travel again.
+        there = look(slot.key, known=entry.trace() if entry else None)
+        ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT), there]
         outcome = yield from slot.take(claim, ops)
         if not outcome.applied:
             return None

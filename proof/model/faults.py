@@ -54,12 +54,12 @@ def _check_then_set(self: LocMemState, ops: Sequence[Op]) -> Outcome:
     """As the ancestor did: look whether the claim is free, and write it a moment later."""
     if not any(_takes_claim(op) and op.expect is ABSENT for op in ops):
         return _apply(self, ops)
-    seen = _apply(self, [replace(op, write=Write.KEEP) for op in ops])
-    return _apply(self, [replace(op, expect=ANY) for op in ops]) if seen.applied else seen
+    seen = _apply(self, [op._replace(write=Write.KEEP) for op in ops])
+    return _apply(self, [op._replace(expect=ANY) for op in ops]) if seen.applied else seen
 
 
 def _claim_for_ever(self: LocMemState, ops: Sequence[Op]) -> Outcome:
-    return _apply(self, [replace(op, ttl=None) if _takes_claim(op) else op for op in ops])
+    return _apply(self, [op._replace(ttl=None) if _takes_claim(op) else op for op in ops])
 
 
 def _commit(self: Slot, grant: Grant, entry: Entry, ttl: float | None) -> Flow[Stored]:

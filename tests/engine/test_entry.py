@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,16 @@ def test_round_trip_through_json() -> None:
     """A cache that serialises to JSON gives the entry back, though as a list."""
     entry = Entry({"a": [1]}, 1.0, 2.0, 0.5, {"t": "1.0"}, 1.5)
     assert unpack(json.loads(json.dumps(entry.pack()))) == entry
+
+
+@given(entries, times, st.integers(1, pickle.HIGHEST_PROTOCOL))
+def test_a_trace_is_in_its_own_pickle_alone(entry: Entry, later: float, protocol: int) -> None:
+    """Pickles of an entry, invalidated or not, end in its trace; those of another fetch do not."""
+    untagged = replace(entry, tags=None)
+    for same in (untagged, untagged.invalidated(later)):
+        assert untagged.trace() in pickle.dumps(same.pack(), protocol)[-64:]
+    other = replace(entry, fetched_at=entry.fetched_at + 1e6)
+    assert entry.trace() not in pickle.dumps(other.pack(), protocol)
 
 
 def test_integers_are_stored_as_floats() -> None:

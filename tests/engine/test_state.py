@@ -62,6 +62,20 @@ def test_put_and_look(value: Any, state: State) -> None:
     assert state.cache.get("k") == "new", "as Django's own API sees it"
 
 
+@pytest.mark.parametrize("alias_name", ATOMIC)
+def test_what_is_known_is_not_told_again(alias_name: str, redis_url: str) -> None:
+    """A look tells nothing of what has the known bytes near its end, and all of anything else."""
+    state, known = state_for(alias_name), pickle.dumps(1.5)[-9:-1]
+    state.apply([put("k", "seen", 60), put("tail", ["x" * 5000, 1.5], 60), drop("none")])
+    state.apply([put("head", [1.5, "x" * 5000], 60)])
+    raw = state.apply([look("k")]).raw("k")
+    ops = [look("tail", known=known), look("k", raw, known=known), look("head", known=known)]
+    outcome = state.apply([*ops, look("none", known=known), put("own", 1.5, 60)])
+    assert outcome.applied and outcome.value("k") == "seen" and outcome.value("none") is None
+    assert outcome.value("tail") is None, "known"
+    assert outcome.value("head") == [1.5, "x" * 5000], "the same bytes, but not near the end"
+
+
 def test_expect_absent(state: State) -> None:
     """ABSENT lets one through."""
     assert state.apply([put("k", "a", 60, expect=ABSENT)]).applied
@@ -292,7 +306,7 @@ class Model:
 
 step = st.tuples(
     st.sampled_from("abc"),
-    st.sampled_from(["put", "drop", "ensure", "replace", "look"]),
+    st.sampled_from(["put", "drop", "ensure", "replace", "look", "glance"]),
     st.integers(0, 3).map(str),
     st.sampled_from(["any", "absent", "same"]),
 )
@@ -308,6 +322,7 @@ def test_against_a_model(alias_name: str, redis_url: str) -> None:
         "drop": lambda k, v, e: drop(k, expect=e),
         "replace": lambda k, v, e: replace(k, v, 60, expect=e),
         "look": lambda k, v, e: look(k, expect=e),
+        "glance": lambda k, v, e: look(k, expect=e, known=v.encode()),
         "ensure": lambda k, v, e: ensure(k, v, 60),
     }
 

@@ -12,7 +12,7 @@ from cacheback_app import Job, signals
 from cacheback_app.engine import reading
 from cacheback_app.engine.claims import Claim, State, claim_key
 from cacheback_app.testing import Clock, capture_refreshes, faults
-from tests.addresses import Site
+from tests.addresses import Site, cache
 from tests.jobs import elsewhere
 from tests.jobs.support import (
     Background,
@@ -161,6 +161,22 @@ def test_a_refresh_that_ended_meanwhile_is_not_dispatched_again(
     assert late.finish().value == "old"
     assert capture.sent == []
     assert job.explain("x").claimed_until is None
+
+
+@pytest.mark.parametrize("alias_name", ["redis", "own"])
+def test_a_stale_value_travels_once(
+    alias_name: str, shared_redis_server: RedisServer, settings: Any, capture: CaptureQueue
+) -> None:
+    """Who claims the refresh of a large value is not sent it a second time (J2)."""
+    settings.CACHES = {"default": cache(alias_name, shared_redis_server.url())}
+    job = Source()
+    job.at.value = "x" * 1_000_000
+    stale(job)
+    client = shared_redis_server.client()
+    before = client.info("stats")["total_net_output_bytes"]
+    assert len(job.get("x")) == 1_000_000
+    sent = client.info("stats")["total_net_output_bytes"] - before
+    assert len(capture.sent) == 1 and 1_000_000 < sent < 1_100_000
 
 
 def test_a_refused_value_is_not_asked_for_at_every_get(alias: str, capture: CaptureQueue) -> None:

@@ -13,9 +13,9 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from django.core.cache import BaseCache, caches
 
@@ -47,8 +47,7 @@ ANY: Final = Expect.ANY
 ABSENT: Final = Expect.ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """What one transaction asks of one key and does to it."""
 
     key: str
@@ -59,11 +58,17 @@ class Op:
     """ANY, ABSENT, or the ``raw`` of an earlier :class:`Found`."""
     look: bool = False
     """Whether the outcome shall tell what was there before (for ENSURE: what is there after)."""
+    known: bytes | None = None
+    """The outcome need not tell what has these bytes among its last ones: the caller knows it."""
 
 
-def look(key: str, expect: Any = ANY) -> Op:
-    """Return an operation that reads ``key``."""
-    return Op(key, expect=expect, look=True)
+def look(key: str, expect: Any = ANY, *, known: bytes | None = None) -> Op:
+    """Return an operation that reads ``key``.
+
+    :param known: bytes that are nowhere but near the end of what the caller has read already. A
+        backend that can tell then spares it the same again, as if nothing were there.
+    """
+    return Op(key, expect=expect, look=True, known=known)
 
 
 def put(key: str, value: Any, ttl: float | None, expect: Any = ANY, look: bool = False) -> Op:
@@ -89,8 +94,7 @@ def drop(key: str, expect: Any = ANY) -> Op:
     return Op(key, Write.DROP, expect=expect)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a transaction read: ``raw`` to expect it again, ``value`` as it was put, or None."""
 
     raw: Any
@@ -99,14 +103,16 @@ class Found:
 
 NOTHING: Final = Found(ABSENT, None)
 
+TAIL: Final = 1024
+"""How many of the last bytes of what is stored are searched for ``Op.known``."""
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+
+class Outcome(NamedTuple):
     """Whether a transaction was applied, and what it read until it was or was refused."""
 
     applied: bool
-    found: Mapping[str, Found] = field(default_factory=dict)
-    wrote: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Found] = MappingProxyType({})
+    wrote: Mapping[str, Any] = MappingProxyType({})
     """The ``raw`` of every value that it put."""
 
     def value(self, key: str) -> Any:

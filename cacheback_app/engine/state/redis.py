@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, overrides, storing
+from .base import ABSENT, ANY, NOTHING, TAIL, Found, Op, Outcome, State, Write, overrides, storing
 
 # The first argument has three flags a key: what to expect ("*" anything, "-" nothing, "=" a value),
-# whether to tell what is there ("1"), and what to do ("k"eep, "p"ut, "e"nsure, "r"eplace, "d"rop).
-# Then come the values to expect, and then, for each write, the value and its time to live in
-# milliseconds ("" for ever). Checks run in order and end at the first that fails, so that the
-# loser of a race for a claim costs one GET. Flags are compared as bytes, and no table is made an
+# whether to tell what is there ("1", or "2" unless certain bytes are near its end), and what to do
+# ("k"eep, "p"ut, "e"nsure, "r"eplace, "d"rop). Then come, for each key, the value to expect and
+# the bytes to look for, and then, for each write, the value and its time to live in milliseconds
+# ("" for ever). Checks run in order and end at the first that fails, so that the loser of a race
+# for a claim costs one GET. The reply is 1 if there is nothing else to tell, as most winners find:
+# clients take long for nested lists. Flags are compared as bytes, and no table is made an
 # operation, because the script takes longer to be interpreted than its commands take.
-SCRIPT = """
-local ANYTHING, NOTHING, VALUE, LOOK = ('*-=1'):byte(1, 4)
+SCRIPT = (
+    f"local TAIL = -{TAIL}"
+    + """
+local ANYTHING, NOTHING, VALUE, LOOK, UNKNOWN = ('*-=12'):byte(1, 5)
 local KEEP, ENSURE, REPLACE, DROP = ('kerd'):byte(1, 4)
 local flags, seen, gone, at = ARGV[1], {}, {}, 1
 local function take() at = at + 1 return ARGV[at] end
 for i = 1, #KEYS do
   local want, look, write = flags:byte(3 * i - 2, 3 * i)
   local raw = want == VALUE and take()
+  local known = look == UNKNOWN and take()
   seen[i] = false
-  if want ~= ANYTHING or look == LOOK or write == ENSURE then
+  if want ~= ANYTHING or look == LOOK or known or write == ENSURE then
     seen[i] = redis.call('GET', KEYS[i])
     if (want == NOTHING and seen[i]) or (want == VALUE and seen[i] ~= raw) then
       for j = i + 1, #KEYS do seen[j] = false end
       return {0, seen, i}
     end
+    if known and seen[i] and seen[i]:find(known, TAIL, true) then seen[i] = false end
   end
 end
 for i = 1, #KEYS do
@@ -54,8 +60,12 @@ for i = 1, #KEYS do
   end
 end
 if #gone > 0 then redis.call('DEL', unpack(gone)) end
-return {1, seen, #KEYS}
+for i = 1, #KEYS do
+  if seen[i] then return {1, seen, #KEYS} end
+end
+return 1
 """
+)
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """The name that Redis gives the script (EVALSHA), not a safeguard."""
 
@@ -136,31 +146,44 @@ class _Call:
     def __init__(self, state: RedisState, ops: Sequence[Op]) -> None:
         self._state = state
         self._ops = ops
+        self._wrote: dict[str, bytes] = {}
         self.keys = [state.full_key(op.key) for op in ops]
         with storing():
-            self._raws = [_as_bytes(state.encode(op.value)) if _stores(op) else b"" for op in ops]
-        self.arguments = ["".join(map(_flags, ops)), *_expected(ops), *self._written()]
+            self.arguments = self._arguments()
+
+    def _arguments(self) -> list[Any]:
+        # One loop: making this is most of what a stale read does besides waiting for Redis.
+        flags = ""
+        checks: list[Any] = []
+        writes: list[Any] = []
+        for op in self._ops:
+            want = "*" if op.expect is ANY else "-" if op.expect is ABSENT else "="
+            flags += want + ("2" if op.known else "1" if op.look else "0") + op.write.value[0]
+            if want == "=":
+                checks.append(op.expect)
+            if op.known:
+                checks.append(op.known)
+            if op.write in (Write.PUT, Write.ENSURE, Write.REPLACE):
+                writes.append(self._encoded(op))
+                if op.write is not Write.REPLACE:
+                    writes.append("" if op.ttl is None else max(1, round(op.ttl * 1000)))
+        return [flags, *checks, *writes]
+
+    def _encoded(self, op: Op) -> bytes:
+        encoded = self._state.encode(op.value)
+        raw = encoded if isinstance(encoded, bytes) else str(encoded).encode()
+        if op.write is Write.PUT:
+            self._wrote[op.key] = raw
+        return raw
 
     def outcome(self, reply: Any) -> Outcome:
-        applied, seen, checked = reply
+        applied, seen, checked = (reply, (), 0) if type(reply) is int else reply
         found = {
             op.key: self._found(raw)
             for op, raw in zip(self._ops[:checked], seen[:checked], strict=True)
             if raw is not None or op.look
         }
-        wrote = {
-            op.key: raw
-            for op, raw in zip(self._ops, self._raws, strict=True)
-            if applied and op.write is Write.PUT
-        }
-        return Outcome(bool(applied), found, wrote)
-
-    def _written(self) -> Iterator[Any]:
-        for op, raw in zip(self._ops, self._raws, strict=True):
-            if _stores(op):
-                yield raw
-                if op.write is not Write.REPLACE:
-                    yield "" if op.ttl is None else max(1, round(op.ttl * 1000))
+        return Outcome(bool(applied), found, self._wrote if applied else {})
 
     def _found(self, raw: bytes | None) -> Found:
         if raw is None:
@@ -169,20 +192,3 @@ class _Call:
             return Found(raw, self._state.decode(raw))
         except Exception:  # unpickling may raise anything; what can't be decoded is a miss
             return Found(raw, None)
-
-
-def _stores(op: Op) -> bool:
-    return op.write in (Write.PUT, Write.ENSURE, Write.REPLACE)
-
-
-def _flags(op: Op) -> str:
-    want = "*" if op.expect is ANY else "-" if op.expect is ABSENT else "="
-    return f"{want}{'1' if op.look else '0'}{op.write.value[0]}"
-
-
-def _expected(ops: Sequence[Op]) -> Iterator[Any]:
-    return (op.expect for op in ops if op.expect is not ANY and op.expect is not ABSENT)
-
-
-def _as_bytes(encoded: Any) -> bytes:
-    return encoded if isinstance(encoded, bytes) else str(encoded).encode()
