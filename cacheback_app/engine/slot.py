@@ -250,14 +250,13 @@ class Slot:
         The flight of the fetch lapsed with the claim, so nobody who came later waits for it.
         """
         while True:
-            found = yield self.transact(
-                [look(lease_key(self.key)), look(claim_key(self.key)), look(self.key)]
-            )
+            found = yield self.transact([look(lease_key(self.key)), look(self.key)])
             there = unpack(found.value(self.key))
             is_overtaken = found.raw(lease_key(self.key)) != grant.lease
             if is_overtaken or (there is not None and there.fetched_at > entry.fetched_at):
                 yield self.release(grant)
                 return Stored.OVERTAKEN
+            # The lease stays: a newer fetch may be as late.
             outcome = yield self.transact(
                 [
                     look(lease_key(self.key), expect=grant.lease),
