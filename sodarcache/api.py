@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from .data import check_data, check_text
 from .host import get_host
 from .models import JSONCacheItem
-from .new_item import NewItem
+from .new_item import NewItem, is_unnoticed
 from .packets import check_size
 from .reading import date_of
 from .updating import Failure, update
@@ -254,7 +254,7 @@ class SODARCacheAPI:
             owners = id(new.project), id(new.user)
             _, first = firsts.get(owners, (None, None))
             item = cls._made(new, connection, first)
-            if first is None:
+            if first is None and is_unnoticed():
                 firsts[owners] = new, item  # with ``new``, as the ids are of what it holds
             made[str(item.project_id), item.app_name, item.name] = item
         return made

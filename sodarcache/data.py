@@ -84,6 +84,8 @@ def _check_dict(value: dict[Any, Any], left: int) -> None:
 
 def _check_list(value: list[Any] | tuple[Any, ...], left: int) -> None:
     for place, inner in enumerate(value):
+        if type(inner) is str and inner.isascii() and "\0" not in inner:
+            continue  # as most is, and looked at here it takes a third of the time
         try:
             _check(inner, left)
         except _Flaw as flaw:

@@ -122,4 +122,4 @@ def _as_json(
     # A null in JSON is SQL's there, but that of data is JSON's.
     selected["data"] = f"COALESCE({selected['data']}, 'null')"
     listed = ", ".join(selected.values())
-    return f"SELECT {listed} FROM json_to_recordset(%s::json) AS new ({record})", [text]  # noqa: S608
+    return f"SELECT {listed} FROM jsonb_to_recordset(%s::jsonb) AS new ({record})", [text]  # noqa: S608
