@@ -1,4 +1,4 @@
-"""System checks of the project model."""
+"""System checks of the settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.checks import Error, register
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import CharField
 
 from .host import get_host
@@ -38,5 +38,23 @@ def check_project_model(**kwargs: Any) -> Iterable[Error]:
     if isinstance(key, CharField) and (key.max_length or 0) > SCOPE_LENGTH:
         yield Error(
             f"The primary key of {host.project_model} is longer than {SCOPE_LENGTH} characters.",
+            hint="Projects need a shorter one: it is part of the index that keeps items apart.",
             id="sodarcache.E002",
+        )
+
+
+@register
+def check_backend_plugins(**kwargs: Any) -> Iterable[Error]:
+    """Every backend plugin that the site enables is there."""
+    try:
+        missing = sorted(get_host().missing_backends())
+    except ImproperlyConfigured as exc:
+        problems = [f"{exc}."]
+    else:
+        problems = [f"No app has the backend plugin {name!r}." for name in missing]
+    for problem in problems:
+        yield Error(
+            problem,
+            hint='Name those that there are: SODARCACHE_ENABLED_BACKEND_PLUGINS = ["sodar_cache"].',
+            id="sodarcache.E004",
         )

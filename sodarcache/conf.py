@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ImproperlyConfigured
+
 from cacheback_app.conf import ensure_of_site, of_site
 
 _PROJECT_MODEL, _OWN_PROJECT = "SODARCACHE_PROJECT_MODEL", "sodarcache.Project"
@@ -31,5 +33,13 @@ def project_uuid_field() -> str:
 
 
 def enabled_backend_plugins() -> frozenset[str]:
-    """Return the names of the backend plugins that a standalone site has enabled."""
-    return frozenset(of_site("SODARCACHE_ENABLED_BACKEND_PLUGINS", ("sodar_cache",)))
+    """Return the names of the backend plugins that a standalone site has enabled.
+
+    :raises ImproperlyConfigured: for a single text, whose letters are not meant.
+    """
+    names = of_site("SODARCACHE_ENABLED_BACKEND_PLUGINS", ("sodar_cache",))
+    if isinstance(names, str):
+        raise ImproperlyConfigured(
+            f"SODARCACHE_ENABLED_BACKEND_PLUGINS is a list of names, not the text {names!r}"
+        )
+    return frozenset(names)

@@ -17,6 +17,7 @@ from cacheback_app.checks import check_jobs
 from cacheback_app.engine import registry
 
 ROOT = Path(cacheback_app.__file__).parent.parent
+APPS = "cacheback_app", "sodarcache"
 REDIS = {"BACKEND": "cacheback_app.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
 LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
@@ -175,6 +176,11 @@ def test_lifetimes(define: Any, lifetime: Any, cache_ttl: Any, expected: list[st
         ({"error_backoff": [10]}, ["cacheback.E003"]),
         ({"on_dispatch_error": "pray"}, ["cacheback.E003"]),
         ({"jitter": "much"}, ["cacheback.E003"]),
+        ({"jitter": 1}, []),
+        ({"jitter": 10}, ["cacheback.E003"]),
+        ({"early_refresh": 10}, []),
+        ({"refresh_timeout": 0}, ["cacheback.E003"]),
+        ({"error_backoff": 0, "local_ttl": 0}, []),
         ({"early_refresh": -1.0}, ["cacheback.E003"]),
     ],
 )
@@ -309,9 +315,10 @@ def test_modules_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_every_check_has_a_hint_and_a_place_in_the_documents() -> None:
     """docs/checks.md has an anchor for each id that the code uses, and no other (section 7)."""
-    code = "".join(path.read_text() for path in (ROOT / "cacheback_app").rglob("*.py"))
-    used = re.findall(r'id="cacheback\.([EW]\d+)"', code)
+    files = [path for app in APPS for path in (ROOT / app).rglob("*.py")]
+    code = "".join(path.read_text() for path in files)
+    used = re.findall(r'id="(\w+\.[EW]\d+)"', code)
     page = (ROOT / "docs" / "checks.md").read_text()
-    documented = re.findall(r"^## ([EW]\d+)", page, re.MULTILINE)
+    documented = re.findall(r"^## (.*\.[EW]\d+)$", page, re.MULTILINE)
     assert sorted(documented) == sorted(used)
     assert len(used) == code.count("hint=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from inspect import Parameter, signature
@@ -64,11 +65,10 @@ def _wrong_values(target: Any, name: str, options: Any) -> Iterator[CheckMessage
     ]
     if options.on_dispatch_error not in ("fetch", "serve", "raise"):
         wrong.append(f"on_dispatch_error = {options.on_dispatch_error!r}")
-    wrong += [
-        f"{option} = {number!r}"
-        for option in ("jitter", "early_refresh")
-        if not _is_amount(number := getattr(options, option))
-    ]
+    if not _is_amount(options.early_refresh):
+        wrong.append(f"early_refresh = {options.early_refresh!r}")
+    if not _is_amount(options.jitter, at_most=1):
+        wrong.append(f"jitter = {options.jitter!r} (it is a fraction of lifetime)")
     if wrong:
         yield Error(
             f"{name} has options that mean nothing: {', '.join(wrong)}.",
@@ -85,15 +85,16 @@ def _refusal(option: str, duration: Any) -> Exception | None:
     if duration is None and option not in _MAY_BE_NONE:
         return TypeError("there is no such thing as never")
     try:
-        seconds(duration)
+        if seconds(duration) == 0 and option == "refresh_timeout":
+            return ValueError("a claim that lasts no time keeps nobody away")
     except (TypeError, ValueError) as exc:
         return exc
     return None
 
 
-def _is_amount(number: Any) -> bool:
+def _is_amount(number: Any, at_most: float = math.inf) -> bool:
     is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
-    return number is None or (is_number and number >= 0)
+    return number is None or (is_number and 0 <= number <= at_most)
 
 
 def _lifetimes(target: Any, name: str, options: Any) -> Iterator[CheckMessage]:

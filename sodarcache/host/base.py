@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, Protocol
 
 from django.apps import apps
@@ -66,6 +66,10 @@ class Host(ABC):
     @abstractmethod
     def user_reference(self, user: Any) -> str:
         """Return what names a user to clients of the REST API."""
+
+    def missing_backends(self) -> Collection[str]:
+        """Return the names of backend plugins that are enabled, and that no app has."""
+        return ()
 
     def add_permission_rules(self) -> None:
         """Say who may get and set values, where django-rules decides. Else backends do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -46,6 +46,9 @@ class StandaloneHost(Host):
             return None
         plugin = {plugin.name: plugin for plugin in BackendPluginPoint.all()}.get(name)
         return None if plugin is None else plugin.get_api(**kwargs)
+
+    def missing_backends(self) -> Collection[str]:
+        return conf.enabled_backend_plugins() - {plugin.name for plugin in BackendPluginPoint.all()}
 
     def project_plugins(self) -> Sequence[ProjectPlugin]:
         return ProjectAppPlugin.all()

@@ -1,4 +1,4 @@
-"""System checks of the project model, both sides of each."""
+"""System checks of the settings, both sides of each."""
 
 from typing import Any
 
@@ -28,3 +28,21 @@ def test_project_model(
     settings.SODARCACHE_PROJECT_UUID_FIELD = field
     monkeypatch.setattr(checks, "SCOPE_LENGTH", longest)
     assert [message.id for message in checks.check_project_model()] == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["sodar_cache"], []),
+        ([], []),
+        (("sodar_cache", "sodar_cahce"), ["sodarcache.E004"]),
+        ("sodar_cache", ["sodarcache.E004"]),
+    ],
+)
+def test_backend_plugins(settings: Any, names: Any, expected: list[str]) -> None:
+    """An enabled backend that no app has, or a text in place of a list, is an error that the check
+    tells; otherwise ``get_backend_api`` would give None (section 6)."""
+    settings.SODARCACHE_ENABLED_BACKEND_PLUGINS = names
+    found = list(checks.check_backend_plugins())
+    assert [message.id for message in found] == expected
+    assert all("sodar_ca" in message.msg for message in found)
