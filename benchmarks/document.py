@@ -34,9 +34,9 @@ Measured {versions}.
 
 - **hit**: a fresh small dict, by one positional string. dogpile.cache uses its backend that
   pickles, as Django's does; cashews has coroutines only, and awaits them in a loop that runs.
-- **Single round trips** (hit, stale and get_many on Redis) are timed with the process and the
-  server on one CPU: they run by turns, and waking another CPU may take longer than all that is
-  compared.
+- **Single round trips** (hit, stale and get_many on Redis, hit on memcached) are timed with the
+  process and the server on one CPU: they run by turns, and waking another CPU may take longer
+  than all that is compared.
 - **stale**: the call that finds a stale value, claims the refresh and hands it to Celery, as the
   request sees it; every call, of a hit too, is of another key. *One at a time*: the thread that
   talks to the broker has come to rest before each. *Back to back*: that many in a row, with that

@@ -17,10 +17,11 @@ from .servers import Memcached, RedisServer
 
 @dataclass(frozen=True)
 class Environment:
-    """The services of one run; the Redis servers are None where Redis is not installed."""
+    """The services of one run; None stands for what is not installed."""
 
     cache: RedisServer | None
     broker: RedisServer | None
+    memcached: Memcached | None
 
     @property
     def has_redis(self) -> bool:
@@ -41,7 +42,7 @@ class Environment:
 
     @contextmanager
     def on_one_cpu(self) -> Iterator[None]:
-        """Keep this thread and the cache's server on one CPU, and the broker off it, where
+        """Keep this thread and the caches' servers on one CPU, and the broker off it, where
         the system can.
 
         They run by turns. On several CPUs, each round trip would also wake up one that sleeps,
@@ -52,15 +53,19 @@ class Environment:
             return
         allowed = os.sched_getaffinity(0)
         one = {min(allowed)}
-        before = {pid: os.sched_getaffinity(pid) for pid in (0, self.cache_server.pid)}
-        for pid in before:
-            os.sched_setaffinity(pid, one)
-        os.sched_setaffinity(self.broker_server.pid, allowed - one or allowed)
+        threads = {thread: one for server in (self.cache, self.memcached) for thread in _of(server)}
+        threads |= {0: one, **dict.fromkeys(_of(self.broker), allowed - one or allowed)}
+        for thread, cpus in threads.items():
+            os.sched_setaffinity(thread, cpus)
         try:
             yield
         finally:
-            for pid, cpus in before.items():
-                os.sched_setaffinity(pid, cpus)
+            for thread in threads:
+                os.sched_setaffinity(thread, allowed)
+
+
+def _of(server: RedisServer | Memcached | None) -> list[int]:
+    return [] if server is None else server.threads
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def environment() -> Iterator[Environment]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
         os.environ["BENCH_FOLDER"] = str(folder)
-        cache = broker = None
+        cache = broker = memcached = None
         if servers.has_redis():
             cache, broker = RedisServer(folder), RedisServer(folder)
             stack.callback(cache.stop)
@@ -82,7 +87,7 @@ def environment() -> Iterator[Environment]:
         app = set_up()
         if broker is not None:
             app.connection_for_write().ensure_connection(max_retries=1)
-        yield Environment(cache, broker)
+        yield Environment(cache, broker, memcached)
 
 
 def set_up() -> Celery:

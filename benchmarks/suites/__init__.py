@@ -52,7 +52,7 @@ SUITES = {
     "near": Suite(near.run, HITS, redis=True),
     "querysets": Suite(querysets.run, HITS),
     "redis_hits": Suite(redis_hits.run, HITS, redis=True, on_one_cpu=True),
-    "memcached_hits": Suite(memcached_hits.run, HITS),
+    "memcached_hits": Suite(memcached_hits.run, HITS, on_one_cpu=True),
     "disk_hits": Suite(disk_hits.run, HITS),
     "orm_hits": Suite(orm_hits.run, HITS, redis=True),
     "bulk": Suite(bulk.run, HITS, redis=True, on_one_cpu=True),
