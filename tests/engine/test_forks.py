@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 WITHOUT_FORKS = """
-import os, random  # which asks in another way whether there are forks
+import asyncio, os, random  # these ask in another way whether there are forks
 
 del os.register_at_fork
 
