@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -264,7 +263,7 @@ def test_a_cache_that_drops_writes_is_soon_given_up(monkeypatch: pytest.MonkeyPa
     def dropping(self: Any, ops: Any) -> Any:
         asked.append(ops)
         outcome = apply(self, [op for op in ops if op.look])
-        return replace(outcome, applied=len(asked) % 2 == 1)
+        return outcome._replace(applied=len(asked) % 2 == 1)
 
     Report().get("2025")
     with monkeypatch.context() as patched:
