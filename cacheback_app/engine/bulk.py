@@ -138,7 +138,10 @@ def _claim(flown: Sequence[tuple[Slot, Flight]], held: deque[_Led], is_down: boo
 
 
 def _begin_all(pairs: Sequence[tuple[tuple[Slot, Flight], Claim]]) -> Io:
-    transactions = [slot.begin_ops(claim, slot.claim_ttl, ABSENT) for (slot, _), claim in pairs]
+    transactions = [
+        [*slot.begin_ops(claim, slot.claim_ttl, ABSENT), slot.look_again(None)]
+        for (slot, _), claim in pairs
+    ]
     return pairs[0][0][0].io(lambda state: state.apply_many(transactions))
 
 

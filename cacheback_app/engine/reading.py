@@ -24,7 +24,7 @@ from .near import near
 from .policy import Verdict
 from .refreshing import Work, refresh_claimed
 from .slot import Grant, Slot, Stored
-from .state import ABSENT, drop, look, put, state_for
+from .state import ABSENT, drop, put, state_for
 from .status import HIT, MISS, STALE
 from .tallies import tallies
 
@@ -250,7 +250,8 @@ def _begin(
     """Claim the key, waiting while another process holds it; or return what that one stored."""
     expect: Any = ABSENT
     for _ in range(_ATTEMPTS):
-        outcome = yield from slot.take(claim, slot.begin_ops(claim, ttl, expect))
+        ops = [*slot.begin_ops(claim, ttl, expect), slot.look_again(stale)]
+        outcome = yield from slot.take(claim, ops)
         if outcome.applied:
             flight.lapses_at = time.monotonic() + ttl
             grant = slot.grant(outcome)
@@ -311,9 +312,10 @@ def dispatch(slot: Slot, entry: Entry | None) -> Flow[Fetched | None]:
     ttl = slot.claim_ttl + slot.job._dispatch_delay
     claim = Claim.new(State.PENDING, ttl)
     try:
-        # What was read may be large, and need not travel again.
-        there = look(slot.key, known=entry.trace() if entry else None)
-        ops = [put(claim_key(slot.key), str(claim), ttl, expect=ABSENT), there]
+        ops = [
+            put(claim_key(slot.key), str(claim), ttl, expect=ABSENT),
+            slot.look_again(entry),
+        ]
         outcome = yield from slot.take(claim, ops)
         if not outcome.applied:
             return None

@@ -193,13 +193,16 @@ class Slot:
                 yield self.transact([change])
 
     def begin_ops(self, claim: Claim, ttl: float, expect: Any) -> list[Op]:
-        """Return what takes ``claim`` and the lease, and reads all that a fetcher must know."""
+        """Return what takes ``claim`` and the lease, and reads the tags' stamps."""
         return [
             put(claim_key(self.key), str(claim), ttl, expect=expect, look=True),
-            look(self.key),
             ensure(lease_key(self.key), new_token(), lease_ttl(ttl)),
             *tags.ensured(self.tags() if self.job._has_tags else (), self.cache_ttl),
         ]
+
+    def look_again(self, entry: Entry | None) -> Op:
+        """Return what reads the entry, but need not tell of ``entry``, which may be large."""
+        return look(self.key, known=entry.trace() if entry else None)
 
     def grant(self, outcome: Outcome) -> Grant:
         """Return what an applied :meth:`begin_ops` gave."""
@@ -211,7 +214,8 @@ class Slot:
         )
 
     def entry_at(self, outcome: Outcome, grant: Grant) -> Entry | None:
-        """Return the entry that was there when ``grant`` was given, judged by its tags."""
+        """Return the entry that :meth:`look_again` told of beside what ``grant`` came from, judged
+        by its tags."""
         entry = unpack(outcome.value(self.key))
         if entry is not None and (entry.tags or grant.stamps):
             entry = overtaken(entry, {**dict.fromkeys(entry.tags or ()), **grant.stamps})

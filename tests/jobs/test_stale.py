@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -163,20 +164,38 @@ def test_a_refresh_that_ended_meanwhile_is_not_dispatched_again(
     assert job.explain("x").claimed_until is None
 
 
+ACTS: dict[str, tuple[Callable[[Source, CaptureQueue], Any], int]] = {
+    "its refresh is dispatched": (lambda job, queue: job.get("x"), 1),
+    "its reader fetches": (lambda job, queue: job.using(fetch_on_stale_threshold=0).get("x"), 1),
+    "a worker renews it": (lambda job, queue: queue.run_all(), 1),
+    "it is refreshed by hand": (lambda job, queue: job.refresh("x"), 0),
+}
+
+
+@pytest.mark.parametrize("what", ACTS)
 @pytest.mark.parametrize("alias_name", ["redis", "own"])
 def test_a_stale_value_travels_once(
-    alias_name: str, shared_redis_server: RedisServer, settings: Any, capture: CaptureQueue
+    alias_name: str,
+    what: str,
+    shared_redis_server: RedisServer,
+    settings: Any,
+    capture: CaptureQueue,
 ) -> None:
     """Who claims the refresh of a large value is not sent it a second time (J2)."""
     settings.CACHES = {"default": cache(alias_name, shared_redis_server.url())}
+    act, times = ACTS[what]
     job = Source()
     job.at.value = "x" * 1_000_000
     stale(job)
+    if what == "a worker renews it":
+        job.get("x")
     client = shared_redis_server.client()
     before = client.info("stats")["total_net_output_bytes"]
-    assert len(job.get("x")) == 1_000_000
+    act(job, capture)
     sent = client.info("stats")["total_net_output_bytes"] - before
-    assert len(capture.sent) == 1 and 1_000_000 < sent < 1_100_000
+    assert times * 1_000_000 <= sent < times * 1_000_000 + 100_000
+    is_dispatched = what == "its refresh is dispatched"
+    assert (len(capture.sent), len(job.at.calls)) == ((1, 1) if is_dispatched else (0, 2))
 
 
 def test_a_refused_value_is_not_asked_for_at_every_get(alias: str, capture: CaptureQueue) -> None:
