@@ -88,6 +88,19 @@ def atomically(do: Callable[[], T], using: str) -> T:
     return settled(in_transaction, using)
 
 
+def check_now(using: str) -> None:
+    """Have the foreign keys checked of what was written in a transaction that goes on.
+
+    PostgreSQL would do that at its end, where nobody can answer for it any more. From here on the
+    rows that they refer to stay until then.
+
+    :raises IntegrityError: when one refers to what was deleted meanwhile.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block and connection.vendor == "postgresql":
+        connection.check_constraints()
+
+
 def batches(rows: Sequence[T], size: int, connection: BaseDatabaseWrapper) -> list[Sequence[T]]:
     """Return ``rows`` in parts that fit into one statement."""
     most = min(size, max(1, _parameters(connection) // len(INSERTED)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import IntegrityError
+from django.db import IntegrityError, router
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.renderers import JSONRenderer
@@ -18,6 +18,7 @@ from sodarcache.data import check_text
 from sodarcache.host import get_host
 from sodarcache.models import JSONCacheItem
 from sodarcache.plugins import BACKEND_NAME
+from sodarcache.writing import check_now
 
 from .parsers import StrictJSONParser
 from .preconditions import Validators
@@ -109,3 +110,11 @@ def refused() -> Iterator[None]:
         raise ParseError(str(exc)) from exc
     except IntegrityError as exc:
         raise NotFound(NO_PROJECT) from exc
+
+
+@contextlib.contextmanager
+def refused_write() -> Iterator[None]:
+    """As :func:`refused`, of what is written, in the transaction of a request, too."""
+    with refused():
+        yield
+        check_now(router.db_for_write(JSONCacheItem))

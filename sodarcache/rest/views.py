@@ -20,7 +20,7 @@ from sodarcache.models import JSONCacheItem
 from sodarcache.new_item import NewItem
 
 from . import schema
-from .base import GET_PERMISSION, NO_ITEM, SET_PERMISSION, SodarcacheAPIView, refused
+from .base import GET_PERMISSION, NO_ITEM, SET_PERMISSION, SodarcacheAPIView, refused, refused_write
 from .conditional import delete_if, set_if
 from .pagination import ItemPagination
 from .preconditions import (
@@ -109,7 +109,7 @@ class CacheItemSetAPIView(SodarcacheAPIView):
             "project": self.project,
             "user": self.user,
         }
-        with refused():
+        with refused_write():
             if preconditions:
                 item = set_if(preconditions, NewItem(**values))
             else:
@@ -156,7 +156,7 @@ class CacheItemSetBulkAPIView(SodarcacheAPIView):
             NewItem(**item, project=self.project, user=self.user)
             for item in body.validated_data["items"]
         ]
-        with refused():
+        with refused_write():
             self.backend.set_cache_items(new)
         return Response(_OK)
 

@@ -1,10 +1,12 @@
 """Setting and deleting items, on conditions and without."""
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.utils.http import http_date
 
 from tests.sodarcache.support import APP, at_once
@@ -167,3 +169,39 @@ def test_delete_spares_other_items(
     assert writer.remove(project).status_code == 204
     assert writer.remove(project).status_code == 404
     assert sorted(items.values_list("data", flat=True)) == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["store", "store_if_none", "store_many"])
+@pytest.mark.parametrize("database", ["postgres", "mariadb"], indirect=True)
+def test_a_project_that_is_deleted_during_a_request_in_a_transaction(
+    writer: Any, project: Any, items: Any, database: str, kind: str
+) -> None:
+    """REST: with ATOMIC_REQUESTS, too, where PostgreSQL checks foreign keys no sooner than when the
+    view has answered: 404 or, with a condition, 412; never 500, and nothing is left."""
+    connection = connections[database]
+    deleted: list[bool] = []
+
+    def delete_first(execute: Any, sql: str, *args: Any) -> Any:
+        if not deleted and sql.startswith("INSERT INTO") and "sodarcache_jsoncacheitem" in sql:
+            deleted.append(True)
+            elsewhere = connections.create_connection(database)
+            with contextlib.closing(elsewhere), elsewhere.cursor() as cursor:
+                cursor.execute("DELETE FROM sodarcache_project")
+        return execute(sql, *args)
+
+    def send() -> Any:
+        if kind == "store_many":
+            body = {"items": [{"app_name": "testapp", "name": "a", "data": 1}]}
+            return writer.post(f"/cache/api/set/{project.sodar_uuid}", body, format="json")
+        condition = {"if-none-match": "*"} if kind == "store_if_none" else {}
+        return writer.store(project, 1, **condition)
+
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        with connection.execute_wrapper(delete_first):
+            response = send()
+    finally:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
+    assert deleted
+    assert response.status_code in ((404, 412) if kind == "store_if_none" else (404,))
+    assert not items.exists()
