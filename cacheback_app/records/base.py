@@ -95,7 +95,10 @@ class RecordCache(ABC, Generic[T]):
         :raises MissingParentError: when it has none.
         """
         if self._parent is None:
-            raise MissingParentError(f"this {type(self).__name__} has no parent yet")
+            raise MissingParentError(
+                f"this {type(self).__name__} has no parent yet: give it to an endpoint, or an"
+                " endpoint to it"
+            )
         return self._parent
 
     @parent.setter
