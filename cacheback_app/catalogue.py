@@ -240,7 +240,8 @@ def _parsed(text: str, what: str) -> Any:
     try:
         return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:
-        raise BadArguments(f"{what} cannot be read as JSON: {exc}") from exc
+        hint = 'text has double quotes in JSON, and a list brackets: ["text", 3]'
+        raise BadArguments(f"{what} cannot be read as JSON: {exc}; {hint}") from exc
 
 
 def _no_number(name: str) -> Any:

@@ -61,8 +61,7 @@ class CachedFunction(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<cacheback {registry.dotted(self.fn)}>"
 
-    # The job's methods, for this function. ``job`` has them all, async twins too, as
-    # ``f.job.aset(f, ...)``.
+    # The job's methods, for this function. ``job`` has them all: ``f.job.async_refresh(f, ...)``.
 
     def set(self, *args: Any, **kwargs: Any) -> None:
         """See Job.set()."""
@@ -94,8 +93,35 @@ class CachedFunction(Generic[P, R]):
 
     def get_many(self, calls: Iterable[Any]) -> list[Any]:
         """See Job.get_many()."""
-        wanted = [as_call(call) for call in calls]
-        return self.job.get_many([Call((self, *call.args), call.kwargs) for call in wanted])
+        return self.job.get_many(_with_first(self, calls))
+
+    async def aset(self, *args: Any, **kwargs: Any) -> None:
+        """See Job.set()."""
+        await self.job.aset(self, *args, **kwargs)
+
+    async def ainvalidate(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """See Job.invalidate()."""
+        await self.job.ainvalidate(self, *args, **kwargs)
+
+    async def adelete(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """See Job.delete()."""
+        await self.job.adelete(self, *args, **kwargs)
+
+    async def arefresh(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """See Job.refresh()."""
+        return await self.job.arefresh(self, *args, **kwargs)
+
+    async def araw_get(self, *args: P.args, **kwargs: P.kwargs) -> tuple[float, Any] | None:
+        """See Job.raw_get()."""
+        return await self.job.araw_get(self, *args, **kwargs)
+
+    async def aexplain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """See Job.explain()."""
+        return await self.job.aexplain(self, *args, **kwargs)
+
+    async def aget_many(self, calls: Iterable[Any]) -> list[Any]:
+        """See Job.get_many()."""
+        return await self.job.aget_many(_with_first(self, calls))
 
     def _rebuild(self, using: Mapping[str, Any] | None = None) -> tuple[Job, tuple[Any, ...]]:
         """Return the job and its first argument, for a worker."""
@@ -105,7 +131,8 @@ class CachedFunction(Generic[P, R]):
 class BoundCachedFunction:
     """A cached method of one instance: as the :class:`CachedFunction`, with that argument given."""
 
-    _BOUND = frozenset({"set", "invalidate", "delete", "refresh", "raw_get", "explain", "key"})
+    _SYNC = ("set", "invalidate", "delete", "refresh", "raw_get", "explain")
+    _BOUND = frozenset({*_SYNC, *(f"a{name}" for name in _SYNC), "key"})
 
     def __init__(self, function: CachedFunction[Any, Any], instance: object) -> None:
         self.__wrapped__ = function
@@ -130,10 +157,16 @@ class BoundCachedFunction:
 
     def get_many(self, calls: Iterable[Any]) -> list[Any]:
         """See Job.get_many()."""
-        wanted = [as_call(call) for call in calls]
-        return self.__wrapped__.get_many(
-            [Call((self.__self__, *call.args), call.kwargs) for call in wanted]
-        )
+        return self.__wrapped__.get_many(_with_first(self.__self__, calls))
+
+    async def aget_many(self, calls: Iterable[Any]) -> list[Any]:
+        """See Job.get_many()."""
+        return await self.__wrapped__.aget_many(_with_first(self.__self__, calls))
+
+
+def _with_first(first: object, calls: Iterable[Any]) -> list[Call]:
+    wanted = [as_call(call) for call in calls]
+    return [Call((first, *call.args), call.kwargs) for call in wanted]
 
 
 @overload

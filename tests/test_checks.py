@@ -218,6 +218,56 @@ def test_visibility_timeout(
     assert found_about(define(refresh_timeout=timeout)) == expected
 
 
+@pytest.mark.parametrize(
+    ("configured", "expected"),
+    [
+        ({}, ["cacheback.W007"]),
+        ({"broker_url": "memory://"}, []),
+        ({"broker_write_url": "memory://"}, []),
+        ({"task_always_eager": True}, []),
+    ],
+)
+@pytest.mark.parametrize("queue", ["celery", "threads"])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_celery_app(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: dict[str, Any],
+    expected: list[str],
+    queue: str,
+    enabled: bool,
+) -> None:
+    """Celery's own fallback app, which a process has that imported no other, sends refreshes where
+    no worker of the site looks for them: that is told, if Celery is what refreshes (section 7)."""
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    app = Celery("default", set_as_current=False)
+    app.conf.update(configured)
+    monkeypatch.setattr("cacheback_app.queues.celery.get_current_app", lambda: app)
+    settings.CACHES = {"default": REDIS}
+    settings.CACHEBACK_TASK_QUEUE = queue
+    settings.CACHEBACK_ENABLED = enabled
+    assert found() == (expected if enabled and queue == "celery" else [])
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (5, []),
+        ("10s", []),
+        ("soon", ["cacheback.E007"]),
+        (-1, ["cacheback.E007"]),
+        (None, ["cacheback.E007"]),
+        ([5], ["cacheback.E007"]),
+    ],
+)
+def test_interval_of_the_statistics(settings: Any, interval: Any, expected: list[str]) -> None:
+    """An interval that is no duration would end the thread that shares the figures (section 7)."""
+    settings.CACHES = {"default": LOCAL}
+    settings.CACHEBACK_TASK_QUEUE = "threads"
+    settings.CACHEBACK_STATS_INTERVAL = interval
+    assert found() == expected
+
+
 @pytest.mark.parametrize(("queue", "expected"), [("celery", ["cacheback.W005"]), ("threads", [])])
 def test_not_importable(define: Any, settings: Any, queue: str, expected: list[str]) -> None:
     """A job that a worker could not import is told of: one inside of a function, and one whose

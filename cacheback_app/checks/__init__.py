@@ -10,14 +10,14 @@ from django.core.checks import CheckMessage, register
 
 from cacheback_app.conf import conf
 
-from . import caches, jobs, queues, stores
+from . import caches, jobs, queues, statistics, stores
 
 
 @register("cacheback")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Return what is wrong with the settings: cache, queue, stores, containers."""
+    """Return what is wrong with the settings: cache, queue, statistics, and so on."""
     cache = caches.check(conf.cache_alias, "CACHEBACK_CACHE_ALIAS")
-    return [*cache, *queues.check(), *stores.check()]
+    return [*cache, *queues.check(), *statistics.check(), *stores.check()]
 
 
 @register("cacheback")

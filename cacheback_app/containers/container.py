@@ -39,6 +39,9 @@ class CacheContainer:
 
     _generator: Generator | str | None
 
+    # Stores cannot list their keys; without this, iterating would ask for the key 0.
+    __iter__ = None
+
     def __init__(
         self,
         name: str,

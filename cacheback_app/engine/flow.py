@@ -117,6 +117,7 @@ class Fetch(Step):
     def run(self) -> Any:
         with _called_for(self.places):
             if iscoroutinefunction(self.fetch):
+                _check_no_event_loop()
                 return async_to_sync(self.fetch)(*self.args, **self.kwargs)
             return self.fetch(*self.args, **self.kwargs)
 
@@ -140,6 +141,18 @@ class Fetch(Step):
             turn.cancel()
             raise
         return work.result()
+
+
+def _check_no_event_loop() -> None:
+    # async_to_sync() refuses it, too, and advises to await what its caller has never seen.
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "an event loop cannot wait here for a fetch that is async: await the async twin of what was"
+        " called (aget(), aget_many(), arefresh(), ...)"
+    )
 
 
 def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> Callable[[], None]:

@@ -82,6 +82,10 @@ class BaseQueue(ABC):
         """
         return ()
 
+    def check_site(self) -> Iterable[CheckMessage]:
+        """Return what keeps this queue from working, whatever the job, as system checks."""
+        return ()
+
     @abstractmethod
     def enqueue(self, call: RefreshCall) -> None:
         """Have ``call`` run, once, within ``call.time_left`` seconds or not at all.

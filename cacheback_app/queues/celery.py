@@ -60,6 +60,17 @@ class CeleryQueue(BaseQueue):
                 id="cacheback.W004",
             )
 
+    def check_site(self) -> Iterator[CheckMessage]:
+        conf = get_current_app().conf
+        if not (conf.broker_write_url or conf.broker_url or conf.task_always_eager):
+            yield Warning(
+                "Celery has no broker_url here: no Celery app was imported, or none that is"
+                " configured. Refreshes are sent to a RabbitMQ on this host.",
+                hint="Import the site's Celery app in the __init__.py of its package, or use"
+                " CACHEBACK_TASK_QUEUE = 'threads'.",
+                id="cacheback.W007",
+            )
+
     def enqueue(self, call: RefreshCall) -> None:
         self.bind(call)()
 

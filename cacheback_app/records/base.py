@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from cacheback_app import durations
+from cacheback_app.durations import Duration
 from cacheback_app.exceptions import MissingParentError
 
 from .answers import Answer, Change, KeptAnswer, Key, Shape
@@ -43,8 +44,8 @@ class RecordCache(ABC, Generic[T]):
     Any use needs the parent, which says what the records are.
 
     :param path: the folder of the cache's files, made when it is missing.
-    :param expire_after: how long what is saved is given without asking again; a number is in
-        seconds, 0 keeps nothing, None keeps for ever.
+    :param expire_after: how long what is saved is given without asking again: seconds,
+        ``timedelta``, or text like ``"10 minutes"``; 0 keeps nothing, None keeps for ever.
     :param parent: the endpoint, which sets it by itself.
     :raises ValueError: for a negative ``expire_after``.
     """
@@ -55,7 +56,7 @@ class RecordCache(ABC, Generic[T]):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        expire_after: timedelta | float | None = None,
+        expire_after: Duration | None = None,
         parent: Parent | None = None,
     ) -> None:
         # Absolute, as a daemon changes its working directory.
@@ -82,7 +83,7 @@ class RecordCache(ABC, Generic[T]):
         return None if self._lifetime is None else timedelta(seconds=self._lifetime)
 
     @expire_after.setter
-    def expire_after(self, value: timedelta | float | None) -> None:
+    def expire_after(self, value: Duration | None) -> None:
         lifetime = durations.seconds(value)
         # What is longer than a timedelta can be is for ever.
         self._lifetime = None if lifetime is not None and lifetime >= 86_400e9 else lifetime
@@ -94,7 +95,10 @@ class RecordCache(ABC, Generic[T]):
         :raises MissingParentError: when it has none.
         """
         if self._parent is None:
-            raise MissingParentError(f"this {type(self).__name__} has no parent yet")
+            raise MissingParentError(
+                f"this {type(self).__name__} has no parent yet: give it to an endpoint, or an"
+                " endpoint to it"
+            )
         return self._parent
 
     @parent.setter

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+from cacheback_app.durations import Duration
 
 from .answers import Change, KeptAnswer, Key
 from .base import Parent, RecordCache
@@ -32,7 +33,7 @@ class JSONCache(RecordCache[T]):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        expire_after: timedelta | float | None = None,
+        expire_after: Duration | None = None,
         parent: Parent | None = None,
         *,
         max_length: int = 10_000,

@@ -254,7 +254,7 @@ def _begin_outage(asked: Asked[M], exc: httpx.TransportError | httpx.HTTPStatusE
             what = asked.signature
     endpoint.outages.begin(what, exc, seconds)
     name = type(endpoint).__qualname__
-    message = "The server of %s fails (%s); what it answered before is served"
+    message = "The server of %s fails (%s); what it answered before, if anything, is served"
     if endpoint.stale_if_error:
         log.warning(f"records:{name}", message, name, told)
 

@@ -9,11 +9,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cacheback_app.durations import Duration
 from cacheback_app.engine import files
 from cacheback_app.engine.forks import watch
 from cacheback_app.engine.sqlite import use_wal
@@ -57,7 +57,7 @@ class SqliteCache(RecordCache[T]):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        expire_after: timedelta | float | None = None,
+        expire_after: Duration | None = None,
         parent: Parent | None = None,
         *,
         engine: Engine | None = None,

@@ -50,6 +50,14 @@ def test_in_never_generates(greeting: CacheContainer, greet: Counted) -> None:
     assert greet.keys == ["Peter"]
 
 
+def test_there_is_nothing_to_iterate_over(greeting: CacheContainer, greet: Counted) -> None:
+    """C4: stores list no keys, and the error says no other thing."""
+    for use in (iter, list, dict):
+        with pytest.raises(TypeError, match="not iterable"):
+            use(greeting)
+    assert greet.keys == []
+
+
 def test_deleting(greeting: CacheContainer, greet: Counted) -> None:
     """C4: a missing key is deleted in silence; reading what was deleted generates anew."""
     del greeting["Peter"]

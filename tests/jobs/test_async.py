@@ -489,6 +489,23 @@ def test_a_sync_view_under_asgi() -> None:
     assert sorted(job.at.calls) == ["x", "y"]
 
 
+@pytest.mark.parametrize("call", ["get", "refresh", "get_many"])
+def test_a_sync_call_of_an_async_fetch_in_an_event_loop(call: str) -> None:
+    """It would have to wait for the loop that waits for it, and the error says what to do; a value
+    that is there is given (J18)."""
+    job = AsyncSource()
+    ask = getattr(job, call)
+    argument = ["x"] if call == "get_many" else "x"
+
+    async def main() -> Any:
+        with pytest.raises(RuntimeError, match=r"await the async twin .*aget_many\(\)"):
+            ask(argument)
+        assert await job.aget("x") == "old"
+        return None if call == "refresh" else ask(argument)
+
+    assert asyncio.run(main()) in (None, "old", ["old"])
+
+
 def test_async_writes(alias: str, capture: CaptureQueue) -> None:
     """The async twins do what the sync methods do (J18)."""
     job = TaggedSource().using(cache_alias=alias)

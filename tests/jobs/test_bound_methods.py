@@ -1,5 +1,6 @@
 """Cached methods, reached through an instance."""
 
+import asyncio
 import copy
 import pickle
 from dataclasses import dataclass
@@ -42,6 +43,22 @@ def test_a_bound_method_takes_its_own_arguments() -> None:
     stock.delete("Emma")
     assert stock.refresh("Emma") == "north: Emma"
     assert stock.fn(Shop("west"), "Emma") == "west: Emma"
+
+
+def test_async_twins_of_a_bound_method() -> None:
+    """They take its own arguments as well (J18)."""
+
+    async def main() -> None:
+        stock = Shop("north").stock
+        await stock.aset("Emma", data="by hand")
+        assert (await stock.araw_get("Emma"))[1] == "by hand"
+        assert await stock.aget_many(["Emma", "Persuasion"]) == ["by hand", "north: Persuasion"]
+        await stock.ainvalidate("Emma")
+        await stock.adelete("Emma")
+        assert (await stock.aexplain("Emma")).status == Job.MISS
+        assert await stock.arefresh("Emma") == "north: Emma"
+
+    asyncio.run(main())
 
 
 def test_copies_and_pickles() -> None:

@@ -147,6 +147,23 @@ def test_methods_of_the_function(cacheback_refreshes: Refreshes) -> None:
     assert bare.raw_get(2) is None
 
 
+def test_async_methods_of_the_function(cacheback_refreshes: Refreshes) -> None:
+    """Each has an async twin, which takes the function's own arguments as well (J18)."""
+
+    async def main() -> None:
+        await slowly.aset(3, data=99)
+        assert await slowly(3) == 99 and (await slowly.araw_get(3) or ())[1] == 99
+        assert (await slowly.aexplain(3)).key == slowly.key(3)
+        await slowly.ainvalidate(3)
+        cacheback_refreshes.assert_refreshes(1)
+        assert await slowly.arefresh(3) == 3
+        await slowly.adelete(3)
+        assert (await slowly.aexplain(3)).status == Job.MISS
+        assert await slowly.aget_many([3, (4,), Call((), {"number": 5})]) == [3, 4, 5]
+
+    asyncio.run(main())
+
+
 def test_the_ancestors_form() -> None:
     """``f.job.set(f, ...)`` works as it did, as do a plain function and ``FunctionJob``."""
     bare.job.set(bare, 9, data="nine")

@@ -200,6 +200,7 @@ REFUSED = {
     "unknown in stats": (["stats", "nothing"], "there is no job 'nothing'"),
     "a base class": (["explain", "cacheback_app.jobs.FunctionJob", "[]"], "there is no job"),
     "broken JSON": (["explain", REPORT, '["2026"'], "cannot be read as JSON"),
+    "plain text": (["explain", REPORT, "north"], "text has double quotes in JSON"),
     "deep JSON": (["explain", REPORT, "[" * 100_000], "cannot be read as JSON"),
     "not a list": (["explain", REPORT, '{"a": 1}'], "must be a JSON list"),
     "not an object": (["explain", REPORT, "[]", "--kwargs", "[1]"], "must be a JSON object"),

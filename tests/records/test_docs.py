@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cacheback_app.records import CachedEndpoint
+from cacheback_app.records import CachedEndpoint, RequestMethod
 from tests.records.conftest import close
 
 PAGE = Path(__file__).parents[2] / "docs" / "records.md"
@@ -70,3 +70,17 @@ def test_every_option_of_an_endpoint_is_told() -> None:
     keywords = [one.name for one in given if one.kind is one.KEYWORD_ONLY]
     assert keywords == list(options)[2:]
     assert all(":param " + name in (CachedEndpoint.__doc__ or "") for name in options)
+
+
+def test_every_argument_of_a_request_is_told() -> None:
+    """The page gives ``request`` as it is, and each of its arguments is in the table after that."""
+    line = re.search(r"^`request\((.*)\)`, and `arequest` .*\n", PAGE.read_text(), re.MULTILINE)
+    assert line
+    names: dict[str, Any] = {"RequestMethod": RequestMethod}
+    exec(f"def request(self, {line[1]}): ...", names)
+    told, given = (
+        [(one.name, one.kind, one.default) for one in inspect.signature(method).parameters.values()]
+        for method in (names["request"], CachedEndpoint.request)
+    )
+    assert told == given
+    assert [row[0].strip(" `") for row in rows_after(line[0])] == [name for name, *_ in given[1:]]

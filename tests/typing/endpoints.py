@@ -6,7 +6,7 @@ from typing import assert_type
 
 import httpx
 
-from cacheback_app.records import CachedEndpoint, LastAnswer, RequestMethod, SqliteCache
+from cacheback_app.records import CachedEndpoint, JSONCache, LastAnswer, RequestMethod, SqliteCache
 
 
 @dataclass
@@ -29,6 +29,9 @@ assert_type(endpoint.load_cache(), list[Tracker])
 assert_type(endpoint.last_answer, LastAnswer | None)
 endpoint.request("me", None, {"name": "x"}, RequestMethod.POST)
 endpoint.request("me", None, None, "POST")  # type: ignore[call-overload]
+TrackerEndpoint(SqliteCache("var/api", "10 minutes"))
+TrackerEndpoint(JSONCache("var/api", None)).cache = JSONCache("var/api", 0.5)
+SqliteCache("var/api", object())  # type: ignore[arg-type]
 TrackerEndpoint(client=httpx.AsyncClient(), retry_delay="1 second", timeout=timedelta(seconds=3))
 
 

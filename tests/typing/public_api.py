@@ -36,6 +36,8 @@ assert_type(bare.raw_get("alice"), tuple[float, Any] | None)
 
 async def check() -> None:
     assert_type(await awaited("alice"), list[str])
+    await bare.ainvalidate("alice", limit=3)
+    await bare.ainvalidate(7)  # type: ignore[arg-type]
 
 
 kept: CachedFunction[..., list[str]] = bare

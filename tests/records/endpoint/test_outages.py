@@ -66,7 +66,10 @@ def test_a_server_that_is_killed(
     assert endpoint.load_cache() == ALL
     (line,) = [one for one in caplog.records if one.name == "cacheback"]
     assert line.levelno == logging.WARNING
-    assert "The server of TrackerEndpoint fails (ConnectError)" in line.getMessage()
+    told = (
+        "The server of TrackerEndpoint fails (ConnectError); what it answered before, if anything,"
+    )
+    assert told in line.getMessage()
 
 
 def test_nothing_to_serve(own_api: Api, make: Make, cache: Any, ask: Ask) -> None:

@@ -1,6 +1,7 @@
 """Who may do what. Nobody, unless an authentication backend says yes."""
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 
 from sodarcache.models import Project
 from sodarcache.rest.base import SodarcacheAPIView
+from tests.services import ROOT
 from tests.sodarcache.rest import backends
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -97,6 +99,28 @@ def test_an_anonymous_client_learns_nothing(client_of: Callable[[str], Any], pro
     anonymous = client_of("nobody")
     assert answers(anonymous, project) == answers(anonymous, uuid4())
     assert anonymous.read(project).content == anonymous.read(uuid4()).content
+
+
+def test_the_backend_of_the_page(
+    client_of: Callable[[str], Any],
+    project: Any,
+    other: Any,
+    site: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """REST: the backend in docs/sodarcache-rest.md lets people read their projects; it is no error
+    that it is asked about who has not logged in, too."""
+    page = (ROOT / "docs" / "sodarcache-rest.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    monkeypatch.setattr(backends, "RoleBackend", names["ProjectBackend"])
+    mine = property(lambda user: Project.objects.filter(title="Towers"))
+    monkeypatch.setattr(get_user_model(), "projects", mine, raising=False)
+    somebody = answers(client_of("somebody"), project)
+    assert {somebody[name] for name in READS} <= {200, 404}
+    assert {somebody[name] for name in WRITES} == {403}
+    assert set(answers(client_of("somebody"), other).values()) == {403}
+    assert set(answers(client_of("nobody"), project).values()) == {403}
 
 
 def test_who_may_not_look_learns_nothing_of_items(
