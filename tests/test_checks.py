@@ -101,6 +101,18 @@ def test_stores(settings: Any, backend: str, options: Any, expected: list[str]) 
     assert found() == expected
 
 
+def test_variables_of_stores(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of a store that there is not changes nothing, and is told (section 3)."""
+    settings.CACHEBACK_STORES = {"my-state": {"BACKEND": MEMORY}}
+    settings.CACHEBACK_CONTAINERS = {}
+    assert found() == []
+    monkeypatch.setenv("cacheback_store_mystate_path", "var")
+    assert found() == ["cacheback.W008"]
+    monkeypatch.delenv("cacheback_store_mystate_path")
+    monkeypatch.setenv("CACHEBACK_STORE_MY_STATE_PATH", "var")
+    assert found() == ["cacheback.E004"], "LocalMemoryStore has no path"
+
+
 @pytest.mark.parametrize(
     ("container", "expected"),
     [
@@ -247,6 +259,23 @@ def test_no_celery_app(
     settings.CACHEBACK_TASK_QUEUE = queue
     settings.CACHEBACK_ENABLED = enabled
     assert found() == (expected if enabled and queue == "celery" else [])
+
+
+def test_a_celery_app_without_a_broker_of_its_own(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site's own app may well use the RabbitMQ of its host, and who has no jobs sends nothing
+    (section 7)."""
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    settings.CACHES = {"default": REDIS}
+    settings.CACHEBACK_TASK_QUEUE = "celery"
+    app = Celery("shop", set_as_current=False)
+    monkeypatch.setattr("cacheback_app.queues.celery.get_current_app", lambda: app)
+    assert found() == []
+    app.main = "default"
+    assert found() == ["cacheback.W007"]
+    monkeypatch.setattr("cacheback_app.checks.jobs.known_jobs", dict)
+    assert found() == []
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,10 @@ def check() -> Iterator[CheckMessage]:
             hint="Workers could not import them either.",
             id="cacheback.E006",
         )
-    queue = _queue()
-    for known in known_jobs().values():
+    queue, jobs = _queue(), known_jobs()
+    if queue is not None and jobs and conf.enabled:
+        yield from queue.check_site()
+    for known in jobs.values():
         options = known.target if isinstance(known.target, type) else known.target.job
         if options.cache_alias not in (None, conf.cache_alias):
             option = f"{known.name}.cache_alias"

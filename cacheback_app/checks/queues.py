@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 
-from cacheback_app.conf import conf
 from cacheback_app.queues import get_queue
 
 
 def check() -> Iterator[CheckMessage]:
-    """Check ``CACHEBACK_TASK_QUEUE``, and that the queue has what it needs."""
+    """Check ``CACHEBACK_TASK_QUEUE``."""
     try:
-        queue = get_queue()
+        get_queue()
     except ImproperlyConfigured as exc:
         yield Error(str(exc), hint="See docs/queues.md for the names.", id="cacheback.E001")
-    else:
-        if conf.enabled:
-            yield from queue.check_site()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 
 from cacheback_app.conf import conf
 from cacheback_app.containers.config import from_settings
 from cacheback_app.exceptions import ConfigurationException
 from cacheback_app.stores.handler import configured
+from cacheback_app.stores.options import stray_variables
 
 
 def check() -> Iterator[CheckMessage]:
@@ -25,6 +26,12 @@ def check() -> Iterator[CheckMessage]:
                 hint="docs/stores.md lists the stores, their options, and the extras they need.",
                 id="cacheback.E004",
             )
+    for variable in stray_variables(conf.stores):
+        yield Warning(
+            f"The variable {variable} is no store's: there are {', '.join(conf.stores) or 'none'}.",
+            hint="Variables are named CACHEBACK_STORE_<ALIAS>_<OPTION>; see docs/stores.md.",
+            id="cacheback.W008",
+        )
     for name, make in from_settings(conf.containers).items():
         if _store_of(name) in broken:
             continue  # told already

@@ -83,7 +83,7 @@ class BaseQueue(ABC):
         return ()
 
     def check_site(self) -> Iterable[CheckMessage]:
-        """Return what keeps this queue from working, whatever the job, as system checks."""
+        """Return what keeps this queue from working for any job, as system checks."""
         return ()
 
     @abstractmethod

@@ -61,11 +61,14 @@ class CeleryQueue(BaseQueue):
             )
 
     def check_site(self) -> Iterator[CheckMessage]:
-        conf = get_current_app().conf
-        if not (conf.broker_write_url or conf.broker_url or conf.task_always_eager):
+        app = get_current_app()
+        conf = app.conf
+        # Celery's own, which stands in where none was made.
+        is_made_up = app.main == "default"
+        if is_made_up and not (conf.broker_write_url or conf.broker_url or conf.task_always_eager):
             yield Warning(
-                "Celery has no broker_url here: no Celery app was imported, or none that is"
-                " configured. Refreshes are sent to a RabbitMQ on this host.",
+                "This process has no Celery app of the site, as none was imported. Refreshes are"
+                " sent to a RabbitMQ on this host.",
                 hint="Import the site's Celery app in the __init__.py of its package, or use"
                 " CACHEBACK_TASK_QUEUE = 'threads'.",
                 id="cacheback.W007",

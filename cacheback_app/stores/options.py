@@ -82,8 +82,18 @@ class Options:
         return f"{self._name} has no option {name!r}; there are: {known}"
 
 
+def stray_variables(aliases: Collection[str]) -> list[str]:
+    """Return the variables that have the form of a store's option, and whose store there is not."""
+    prefixes = tuple(map(_prefix, aliases))
+    names = (name for name in os.environ if name.upper().startswith(_VARIABLES))
+    return sorted(name for name in names if not name.upper().startswith(prefixes))
+
+
+_VARIABLES = "CACHEBACK_STORE_"
+
+
 def _prefix(alias: str) -> str:
-    return f"CACHEBACK_STORE_{re.sub(r'[^A-Z0-9]', '_', alias.upper())}_"
+    return f"{_VARIABLES}{re.sub(r'[^A-Z0-9]', '_', alias.upper())}_"
 
 
 def _signature(cls: type) -> inspect.Signature:
