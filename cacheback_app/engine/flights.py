@@ -59,8 +59,9 @@ class SharedCall:
         return True
 
     def withdraw(self) -> None:
-        """See to it that nobody begins it any more."""
-        self._taken.acquire(blocking=False)
+        """See to it that nobody begins it any more, or waits for it to be done."""
+        if self._taken.acquire(blocking=False):
+            self._done.set()
 
     def add_callback(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` once, or twice, when it is done, from whichever thread does it."""

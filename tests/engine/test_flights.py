@@ -133,6 +133,16 @@ def test_work_is_done_once() -> None:
             failing.result()
 
 
+def test_work_that_was_withdrawn_holds_nobody_up() -> None:
+    """Who comes to withdrawn work does not begin it, and does not wait for it: that may be the one
+    thread that Django has for sync code, a moment after its caller was cancelled (J18)."""
+    ran: list[int] = []
+    work = SharedCall(lambda: ran.append(1))
+    work.withdraw()
+    Background(work.do_once).result()
+    assert ran == []
+
+
 def test_a_waiting_thread_does_what_is_on_offer() -> None:
     """A thread that waits for a flight does the work that is offered, and waits on (J18)."""
     flight = Flight()
