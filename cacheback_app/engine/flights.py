@@ -154,9 +154,10 @@ class _Copies:
             self._pickled = None
 
     def one(self) -> Any:
-        if self._pickled is None:
-            return self._value
-        return pickle.loads(self._pickled)  # noqa: S301 - pickled a moment ago, in this process
+        if self._pickled is not None:
+            with contextlib.suppress(Exception):  # nor can what is pickled, and not read again
+                return pickle.loads(self._pickled)  # noqa: S301 - by this process, a moment ago
+        return self._value
 
 
 class Flights:

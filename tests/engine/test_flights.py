@@ -143,6 +143,22 @@ def test_work_that_was_withdrawn_holds_nobody_up() -> None:
     assert ran == []
 
 
+class Picky(Exception):
+    """As many exceptions: it is pickled without an error, and cannot be unpickled."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def test_a_value_that_cannot_be_unpickled_is_shared() -> None:
+    """Who waited gets the value itself where it cannot be copied, and no error (J3)."""
+    flight = Flight()
+    flight.waiters = 1
+    value = Picky("a", "b")
+    flight.land(Landing.VALUE, value)
+    assert flight.answer() == (Landing.VALUE, value)
+
+
 def test_a_waiting_thread_does_what_is_on_offer() -> None:
     """A thread that waits for a flight does the work that is offered, and waits on (J18)."""
     flight = Flight()
