@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 ERROR_TTL = 24 * 60 * 60
 """Seconds for which the last error of a key can be explained."""
 
+ATTEMPTS = 1000
+"""Claims that one caller asks for at most. A backend that swallows its errors refuses every one."""
+
+REFUSED = "the cache takes no claim and shows none"
+
 
 class Call(NamedTuple):
     """The arguments of one call."""
