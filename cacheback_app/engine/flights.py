@@ -114,7 +114,8 @@ class Flight:
         while self._landing is None:
             with self._changed:
                 is_idle = self._landing is None and self._work is None
-                if is_idle and not self._changed.wait(deadline - time.monotonic()):
+                left = min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
+                if is_idle and not self._changed.wait(left):
                     return False
                 work, self._work = self._work, None
             if work is not None:

@@ -1,5 +1,6 @@
 """Single flight within a process."""
 
+import math
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from cacheback_app.engine.flights import Flight, Flights, Landing, SharedCall
 from tests.jobs.support import Background, in_threads
+from tests.services import wait_until
 
 
 def test_one_leader() -> None:
@@ -131,6 +133,15 @@ def test_work_is_done_once() -> None:
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             failing.result()
+
+
+def test_waiting_for_ever() -> None:
+    """``wait_timeout`` may be infinite (J3)."""
+    flight = Flight()
+    waiter = Background(lambda: flight.wait(math.inf))
+    wait_until(lambda: flight._changed._waiters or not waiter.is_running)  # type: ignore[attr-defined]
+    flight.land(Landing.RETRY)
+    assert waiter.result() is True
 
 
 def test_work_that_was_withdrawn_holds_nobody_up() -> None:
