@@ -108,6 +108,10 @@ TAIL: Final = 1024
 """How many of the last bytes of what is stored are searched for ``Op.known``."""
 
 
+LONGEST: Final = 1e10
+"""Seconds, some 300 years; longer is for ever, as backends have no numbers for it."""
+
+
 class Outcome(NamedTuple):
     """Whether a transaction was applied, and what it read until it was or was refused."""
 
