@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cacheback_app.engine.outages import RateLimitedLog
+from cacheback_app.records.outages import Outages
+
 WITHOUT_FORKS = """
 import asyncio, os, random  # these ask in another way whether there are forks
 
@@ -74,3 +77,16 @@ def test_a_child_has_threads_of_its_own(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.stdout, done.returncode) == ("c\n", 0), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("make", [RateLimitedLog, Outages])
+def test_a_child_that_was_forked_off_in_an_outage(make: type[RateLimitedLog | Outages]) -> None:
+    """A child waits for no lock that a thread of its parent held while it was forked (J11)."""
+    held = make()
+    with held._lock:
+        child = os.fork()
+        if not child:
+            os._exit(0 if held._lock.acquire(timeout=5) else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
