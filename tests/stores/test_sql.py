@@ -232,11 +232,10 @@ def test_database_deletes_in_one_step(alias: str, expire: float | None) -> None:
         if expire is None:
             store.delete("pk", "sk", constraint="one")
         else:
-            assert store.delete_expired() == 1
+            assert store.delete_expired() >= 1
     finally:
         pre_delete.disconnect(write)
-    left = DatabaseStore(alias)._items().count()
-    assert left == len(written)
+    assert store._entry("pk", "sk").count() == len(written)
 
 
 def test_database_namespaces(alias: str) -> None:
@@ -280,7 +279,7 @@ def test_database_holds_no_text(alias: str) -> None:
 
     store = DatabaseStore(alias)
     store.set("pk", "sk", "value")
-    StoreItem.objects.using(alias).update(value=b"\xff")
+    StoreItem.objects.using(alias).filter(key=store._key("pk", "sk")).update(value=b"\xff")
     with pytest.raises(AccessException):
         store.get("pk", "sk")
 
