@@ -26,6 +26,9 @@ INSERTED = ("project", "app_name", "name", "user", "sodar_uuid", *WRITTEN)
 RETURNED = ("id", "user", "sodar_uuid", "scope")
 
 _UNIQUE = ("scope", "app_name", "name")
+_MOST_JSON = 32_000_000
+"""Characters of rows that are sent as one JSON. An array holds 256 MB once it is parsed, where a
+digit and its comma take twelve bytes."""
 _ROW = f"({', '.join(['%s'] * len(INSERTED))})"
 
 
@@ -114,6 +117,8 @@ def _as_json(
     data = (item.data for item in items)
     rows = zip(*stored(items, INSERTED[:-1], connection), data, strict=True)
     text = json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str)
+    if len(text) > _MOST_JSON:
+        return _as_values(items, connection)
     quoted = [connection.ops.quote_name(name) for name in names]
     types = [field.db_type(connection) for field in columns]
     record = ", ".join(map(" ".join, zip(quoted, types, strict=True)))

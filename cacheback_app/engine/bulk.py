@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any, Final
 
 from cacheback_app.exceptions import CacheUnavailable
@@ -18,7 +19,7 @@ from .flights import Flight, Landing, flights
 from .flow import All, Fetch, Flow, Io
 from .policy import Verdict
 from .reading import Answer, answer, report_read
-from .slot import Slot, Stored
+from .slot import Call, Slot, Stored
 from .state import ABSENT, Outcome, state_for
 from .status import HIT, MISS
 
@@ -85,7 +86,7 @@ class _Led:
 def _fetch_many(slots: Iterable[Slot], is_down: bool) -> Flow[dict[str, Answer]]:
     """Fetch in one call what nobody else is fetching; the rest is for others to answer."""
     flown: list[tuple[Slot, Flight]] = []
-    for slot in filter(_is_fetched_here, slots):
+    for slot in list(filter(_is_fetched_here, slots)):  # which may raise, before anything flies
         flight, is_leader = flights.join(slot.flight_key)
         if is_leader:
             flown.append((slot, flight))
@@ -195,7 +196,18 @@ def _values(led: Sequence[_Led]) -> Flow[Sequence[Any]]:
     job = led[0].slot.job
     calls = [item.slot.call for item in led]
     flown, places = zip(*((item.flight, item.slot.flight_key) for item in led), strict=True)
-    values = list((yield Fetch(job.fetch_many, (calls,), {}, flown, places)))
+    values: list[Any] = yield Fetch(_listing(job.fetch_many), (calls,), {}, flown, places)
     if len(values) != len(calls):
         raise ValueError(f"fetch_many() gave {len(values)} values for {len(calls)} calls")
     return values
+
+
+def _listing(fetch_many: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what lists the results where they are fetched: a generator is user code, too."""
+    if iscoroutinefunction(fetch_many):
+
+        async def afetch_all(calls: Sequence[Call]) -> list[Any]:
+            return list(await fetch_many(calls))
+
+        return afetch_all
+    return lambda calls: list(fetch_many(calls))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -199,6 +200,8 @@ def entry_for(
     ttl = slot.cache_ttl
     if ttl is not None:
         fresh_until = min(fresh_until, began + ttl)
+    if math.isnan(fresh_until):  # no time is past; and NaN is not even equal to itself
+        fresh_until = 0.0
     return Entry(job._to_cache(value), began, fresh_until, duration, stamps)
 
 

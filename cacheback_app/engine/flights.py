@@ -59,8 +59,9 @@ class SharedCall:
         return True
 
     def withdraw(self) -> None:
-        """See to it that nobody begins it any more."""
-        self._taken.acquire(blocking=False)
+        """See to it that nobody begins it any more, or waits for it to be done."""
+        if self._taken.acquire(blocking=False):
+            self._done.set()
 
     def add_callback(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` once, or twice, when it is done, from whichever thread does it."""
@@ -113,7 +114,8 @@ class Flight:
         while self._landing is None:
             with self._changed:
                 is_idle = self._landing is None and self._work is None
-                if is_idle and not self._changed.wait(deadline - time.monotonic()):
+                left = min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
+                if is_idle and not self._changed.wait(left):
                     return False
                 work, self._work = self._work, None
             if work is not None:
@@ -153,9 +155,10 @@ class _Copies:
             self._pickled = None
 
     def one(self) -> Any:
-        if self._pickled is None:
-            return self._value
-        return pickle.loads(self._pickled)  # noqa: S301 - pickled a moment ago, in this process
+        if self._pickled is not None:
+            with contextlib.suppress(Exception):  # nor can what is pickled, and not read again
+                return pickle.loads(self._pickled)  # noqa: S301 - by this process, a moment ago
+        return self._value
 
 
 class Flights:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from asgiref.sync import async_to_sync, sync_to_async
 
 from .flights import Flight, SharedCall
+from .forks import in_child
 
 T = TypeVar("T")
 Flow = Generator["Step", Any, T]
@@ -263,3 +264,11 @@ def _io_threads() -> ThreadPoolExecutor:
         # Each call is one round trip to a cache nearby; eight keep a fast server busy.
         _threads = ThreadPoolExecutor(8, thread_name_prefix="cacheback-io")
     return _threads
+
+
+def _forget_threads() -> None:
+    global _threads
+    _threads = None
+
+
+in_child(_forget_threads)  # which has the parent's pool, and none of its threads

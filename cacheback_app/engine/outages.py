@@ -17,6 +17,7 @@ from cacheback_app import signals
 from cacheback_app.conf import conf, on_change
 from cacheback_app.exceptions import CacheUnavailable, UnstorableValue
 
+from .forks import watch
 from .state import State
 
 logger = logging.getLogger("cacheback")
@@ -44,8 +45,13 @@ class RateLimitedLog:
 
     def __init__(self, interval: float = 30.0) -> None:
         self._interval = interval
-        self._lock = threading.Lock()
         self._next: dict[str, float] = {}
+        self.after_fork()
+        watch(self)
+
+    def after_fork(self) -> None:
+        """Renew what a child must not share: a thread may hold it that the child doesn't have."""
+        self._lock = threading.Lock()
 
     def warning(self, subject: str, message: str, *args: object) -> None:
         """Log ``message`` unless ``subject`` was logged less than an interval ago."""

@@ -23,7 +23,7 @@ from .flow import Await, Flow, Pause, is_called_for
 from .near import near
 from .policy import Verdict
 from .refreshing import Work, refresh_claimed
-from .slot import Grant, Slot, Stored
+from .slot import ATTEMPTS, REFUSED, Grant, Slot, Stored
 from .state import ABSENT, drop, put, state_for
 from .status import HIT, MISS, STALE
 from .tallies import tallies
@@ -43,9 +43,6 @@ class _TimedOut:
 
 
 _TIMED_OUT = _TimedOut()
-
-_ATTEMPTS = 1000
-"""Claims that one caller asks for at most. A backend that swallows its errors refuses every one."""
 
 
 def get(slot: Slot) -> Flow[Answer]:
@@ -249,7 +246,7 @@ def _begin(
 ) -> Flow[Grant | Entry | _TimedOut]:
     """Claim the key, waiting while another process holds it; or return what that one stored."""
     expect: Any = ABSENT
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         ops = [*slot.begin_ops(claim, ttl, expect), slot.look_again(stale)]
         outcome = yield from slot.take(claim, ops)
         if outcome.applied:
@@ -271,7 +268,7 @@ def _begin(
         if brought is not None:
             return brought
         expect = ABSENT
-    raise CacheUnavailable("the cache takes no claim and shows none")
+    raise CacheUnavailable(REFUSED)
 
 
 def _wait_for_claim(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cacheback_app import signals
+from cacheback_app.exceptions import CacheUnavailable
 
 from . import policy
 from .claims import Claim, State, claim_key
@@ -13,7 +14,7 @@ from .entry import Entry
 from .fetching import Errand, Fetched, fetch_and_store
 from .flow import Flow
 from .policy import Verdict
-from .slot import Grant, Slot
+from .slot import ATTEMPTS, REFUSED, Grant, Slot
 from .state import drop, look
 
 
@@ -35,7 +36,7 @@ def refresh_claimed(slot: Slot, work: Work) -> Flow[Fetched | None]:
 
     :raises CacheUnavailable: when the cache is down, so that nothing could be stored.
     """
-    while True:
+    for _ in range(ATTEMPTS):
         before = yield slot.transact([look(claim_key(slot.key))])
         holder = Claim.parse(before.value(claim_key(slot.key)))
         entry = yield from slot.read()
@@ -52,6 +53,7 @@ def refresh_claimed(slot: Slot, work: Work) -> Flow[Fetched | None]:
         outcome = yield from slot.take(mine, ops)
         if outcome.applied:
             return (yield from _fetch(slot, work, mine, slot.grant(outcome)))
+    raise CacheUnavailable(REFUSED)
 
 
 def _needless(slot: Slot, work: Work, holder: Claim | None, entry: Entry | None) -> str | None:

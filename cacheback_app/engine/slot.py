@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from cacheback_app.durations import seconds
 from cacheback_app.exceptions import CacheUnavailable
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
 
 ERROR_TTL = 24 * 60 * 60
 """Seconds for which the last error of a key can be explained."""
+
+ATTEMPTS = 1000
+"""Claims that one caller asks for at most. A backend that swallows its errors refuses every one."""
+
+REFUSED = "the cache takes no claim and shows none"
 
 
 class Call(NamedTuple):
@@ -128,7 +136,8 @@ class Slot:
 
     def fetch(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """Return the user's function and its arguments."""
-        return self.job._bound_fetch(self.args, dict(self.kwargs))
+        fetch, args, kwargs = self.job._bound_fetch(self.args, dict(self.kwargs))
+        return evaluating(fetch), args, kwargs
 
     # Reading
 
@@ -303,3 +312,20 @@ def overtaken(entry: Entry, stamps: Mapping[str, str | None]) -> Entry | None:
             return entry.invalidated(time.time())
         case _:
             return entry
+
+
+def evaluating(fetch: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that evaluates the query set which ``fetch`` may return.
+
+    Storing it would do that, in an event loop or in a thread that is for the cache alone.
+    """
+    if iscoroutinefunction(fetch):
+        return fetch
+
+    def evaluated(*args: Any, **kwargs: Any) -> Any:
+        value = fetch(*args, **kwargs)
+        if isinstance(value, QuerySet):
+            len(value)
+        return value
+
+    return evaluated

@@ -82,8 +82,12 @@ class BoundedPool:
             thread = threading.Thread(
                 target=self._work, args=(self._tasks,), name=name, daemon=True
             )
+            try:
+                thread.start()
+            except RuntimeError as exc:  # the system has no more; the next task asks again
+                logger.error("No thread %s: %s", name, exc)
+                return
             self._threads.append(thread)
-            thread.start()
 
     def _work(self, tasks: queue.Queue[Task]) -> None:
         while tasks is self._tasks:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
@@ -21,6 +19,7 @@ from .base import RecordCache
 from .last_answer import LastAnswer, last_answer, tell
 from .methods import RequestMethod
 from .outages import Outages
+from .own_client import OwnClient
 from .query import Query
 
 if TYPE_CHECKING:
@@ -89,8 +88,7 @@ class CachedEndpoint(Generic[M]):
         self.vary_headers = tuple(vary_headers)
         self.outages = Outages()
         self._client = client
-        self._own_client: httpx.Client | None = None
-        self._making = threading.Lock()
+        self._own_client = OwnClient()
         self._cache: RecordCache[M] | None = None
         self.cache = cache
 
@@ -120,16 +118,7 @@ class CachedEndpoint(Generic[M]):
     @property
     def client(self) -> httpx.Client | httpx.AsyncClient:
         """The client that was given, or else one of this endpoint's own."""
-        if self._client is not None:
-            return self._client
-        with self._making:
-            if self._own_client is None:
-                import httpx
-
-                self._own_client = httpx.Client()
-                # Not at exit: a forked child would end its parent's TLS connections.
-                weakref.finalize(self, self._own_client.close).atexit = False
-            return self._own_client
+        return self._own_client.get() if self._client is None else self._client
 
     @property
     def last_answer(self) -> LastAnswer | None:
@@ -270,10 +259,7 @@ class CachedEndpoint(Generic[M]):
 
     def close(self) -> None:
         """Close the client, if it is this endpoint's own; the next request makes another."""
-        with self._making:
-            client, self._own_client = self._own_client, None
-        if client is not None:
-            client.close()
+        self._own_client.close()
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,8 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from cacheback_app.engine.forks import watch
+
 
 @dataclass(frozen=True, slots=True)
 class Outage:
@@ -20,8 +22,13 @@ class Outages:
     """The outages of this process by what failed. An outage that is over is forgotten."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._outages: dict[Hashable, Outage] = {}
+        self.after_fork()
+        watch(self)
+
+    def after_fork(self) -> None:
+        """Renew what a child must not share: a thread may hold it that the child doesn't have."""
+        self._lock = threading.Lock()
 
     def begin(self, what: Hashable, error: Exception, seconds: float) -> None:
         """Remember that ``what`` failed, for ``seconds``."""

@@ -31,6 +31,8 @@ class CheckedStore(BaseStore):
             value = self._get(pk, sk)
         except self.driver_errors as exc:
             self._failed(exc, pk, sk)
+        except UnicodeDecodeError as exc:  # it is none of ours
+            self._failed(exc, pk, sk)
         if value is None:
             raise NotFoundException(f"nothing is stored under {_shown(pk, sk)}", pk=pk, sk=sk)
         return value

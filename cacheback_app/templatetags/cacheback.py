@@ -19,6 +19,7 @@ from django.template.base import FilterExpression, Parser, Token, render_value_i
 from django.template.base import token_kwargs as parse_keyword
 
 from cacheback_app.engine import registry
+from cacheback_app.engine.forks import in_child
 from cacheback_app.exceptions import MalformedCall
 from cacheback_app.serving import Readable, job_of
 
@@ -118,3 +119,6 @@ def _read(readable: Readable, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 def _threads() -> ThreadPoolExecutor:
     # Kept, and with them their connections to the cache. A loop waits for one at a time.
     return ThreadPoolExecutor(4, thread_name_prefix="cacheback-tag")
+
+
+in_child(_threads.cache_clear)  # which has the parent's pool, and none of its threads

@@ -1,6 +1,7 @@
 """``get_many``: one read, one fetch."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.core.cache import caches
 
 from cacheback_app import Call, Job, cacheback, signals
 from cacheback_app.engine import bulk, reading
+from cacheback_app.engine.flights import flights
 from cacheback_app.engine.flow import Fetch
 from tests.jobs.support import (
     Background,
@@ -173,6 +175,35 @@ def test_a_generator_of_values() -> None:
     assert asyncio.run(Lazy().aget_many([3, 4])) == [4, 5]
 
 
+def test_a_generator_runs_where_fetches_do() -> None:
+    """A ``fetch_many`` that is a generator does not run in the event loop either (J18)."""
+    ran_in: list[int] = []
+
+    class Lazy(Many):
+        def fetch_many(self, calls: Any) -> Any:
+            ran_in.append(threading.get_ident())
+            yield from range(len(calls))
+
+    async def ask() -> tuple[Any, int]:
+        return await Lazy().aget_many([1, 2]), threading.get_ident()
+
+    values, loop_thread = asyncio.run(ask())
+    assert values == [0, 1] and ran_in != [loop_thread]
+
+
+def test_an_exception_before_anything_is_fetched() -> None:
+    """When a hook raises for one of several calls, nobody waits for the others for ever (J3)."""
+
+    class Hooked(Many):
+        def should_missing_item_be_fetched_synchronously(self, number: Any) -> bool:
+            return bool(1 / number)
+
+    job = Hooked()
+    with pytest.raises(ZeroDivisionError):
+        job.get_many([1, 0])
+    assert len(flights) == 0
+
+
 def test_a_value_that_another_process_fetches(alias: str) -> None:
     """What another process fetches at that moment is waited for, not fetched again (J3)."""
     job = Many().using(cache_alias=alias)
@@ -203,8 +234,6 @@ def test_get_waits_for_get_many(alias: str) -> None:
     steps = Steps(bulk.get_many([slot_of(job, 1), slot_of(job, 2)]))
     steps.run_until(Fetch)
     one = Background(lambda: job.get(2))
-    from cacheback_app.engine.flights import flights
-
     key = slot_of(job, 2).flight_key
     wait_until(lambda: flights._flights[key].waiters)
     steps.finish()

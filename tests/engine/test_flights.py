@@ -1,5 +1,6 @@
 """Single flight within a process."""
 
+import math
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from cacheback_app.engine.flights import Flight, Flights, Landing, SharedCall
 from tests.jobs.support import Background, in_threads
+from tests.services import wait_until
 
 
 def test_one_leader() -> None:
@@ -131,6 +133,41 @@ def test_work_is_done_once() -> None:
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             failing.result()
+
+
+def test_waiting_for_ever() -> None:
+    """``wait_timeout`` may be infinite (J3)."""
+    flight = Flight()
+    waiter = Background(lambda: flight.wait(math.inf))
+    wait_until(lambda: flight._changed._waiters or not waiter.is_running)  # type: ignore[attr-defined]
+    flight.land(Landing.RETRY)
+    assert waiter.result() is True
+
+
+def test_work_that_was_withdrawn_holds_nobody_up() -> None:
+    """Who comes to withdrawn work does not begin it, and does not wait for it: that may be the one
+    thread that Django has for sync code, a moment after its caller was cancelled (J18)."""
+    ran: list[int] = []
+    work = SharedCall(lambda: ran.append(1))
+    work.withdraw()
+    Background(work.do_once).result()
+    assert ran == []
+
+
+class Picky(Exception):
+    """As many exceptions: it is pickled without an error, and cannot be unpickled."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def test_a_value_that_cannot_be_unpickled_is_shared() -> None:
+    """Who waited gets the value itself where it cannot be copied, and no error (J3)."""
+    flight = Flight()
+    flight.waiters = 1
+    value = Picky("a", "b")
+    flight.land(Landing.VALUE, value)
+    assert flight.answer() == (Landing.VALUE, value)
 
 
 def test_a_waiting_thread_does_what_is_on_offer() -> None:

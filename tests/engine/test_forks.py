@@ -3,6 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from cacheback_app.engine.outages import RateLimitedLog
+from cacheback_app.records.outages import Outages
 
 WITHOUT_FORKS = """
 import asyncio, os, random  # these ask in another way whether there are forks
@@ -31,3 +37,56 @@ def test_a_system_without_forks() -> None:
         check=False,
     )
     assert (done.stdout, done.returncode) == ("(3, 1)\n", 0), done.stderr
+
+
+IN_CHILD = """
+import asyncio, os, signal
+
+import django
+
+django.setup()
+
+from cacheback_app.stores import LocalFileStore
+
+store = LocalFileStore(os.environ["STORE"])
+
+
+async def ask():
+    await store.aset("a", "b", "c")
+    await asyncio.gather(*(store.aget("a", "b") for _ in range(100)))
+
+
+asyncio.run(ask())
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+signal.alarm(20)  # rather than wait for ever
+print(asyncio.run(store.aget("a", "b")))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_has_threads_of_its_own(tmp_path: Path) -> None:
+    """Async callers in a forked child are answered, whatever the parent asked before: the threads
+    that did it stayed there (J18)."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_CHILD],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "STORE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("c\n", 0), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("make", [RateLimitedLog, Outages])
+def test_a_child_that_was_forked_off_in_an_outage(make: type[RateLimitedLog | Outages]) -> None:
+    """A child waits for no lock that a thread of its parent held while it was forked (J11)."""
+    held = make()
+    with held._lock:
+        child = os.fork()
+        if not child:
+            os._exit(0 if held._lock.acquire(timeout=5) else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -1,7 +1,10 @@
 """``{% cacheback %}`` and ``@cacheback_fragment``."""
 
 import asyncio
+import os
+import signal
 import sys
+import threading
 from datetime import date
 from typing import Any
 
@@ -14,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from cacheback_app import Job
 from cacheback_app.engine import registry
+from cacheback_app.templatetags import cacheback
 from cacheback_app.testing import Clock, Refreshes, capture_refreshes, disabled, faults
 from tests.http import fragments
 from tests.http.fragments import Shop, abooks, books, from_database, gates, lazy, made
@@ -217,6 +221,29 @@ def test_no_deadlock_in_the_event_loop() -> None:
         return [inserted, str(await making)]
 
     assert asyncio.run(ask()) == ["", "<p>z #1</p>\n"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_renders_in_its_event_loop() -> None:
+    """A child has threads of its own: those of its parent, however many, stayed there (J18)."""
+    every = threading.Barrier(4)
+    for waiting in [cacheback._threads().submit(every.wait, 30) for _ in range(4)]:
+        waiting.result()
+
+    async def ask() -> str:
+        return render(BOOKS, shop="a")
+
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(10)  # rather than wait for ever
+        try:
+            assert asyncio.run(ask()) == "<p>a #1</p>"
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 # What is refused

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.cache import caches
+from django.db import connections
 
 from cacheback_app import Call, Job, ainvalidate_tags, cacheback
 from cacheback_app.engine.claims import claim_key
 from cacheback_app.engine.flights import flights
+from cacheback_app.engine.flow import Io
 from cacheback_app.engine.state.redis import RedisState
 from tests.jobs.support import (
     Background,
@@ -26,6 +28,7 @@ from tests.jobs.support import (
 )
 from tests.jobs.test_miss import Gate
 from tests.services import wait_until
+from tests.testapp.models import Author
 
 
 class AsyncSource(Source):
@@ -546,3 +549,38 @@ def test_a_threads_waiter_runs_the_sync_fetch_of_a_busy_loop() -> None:
 
     assert asyncio.run(asyncio.wait_for(main(), 10)) == ("old", "old")
     assert job.at.calls == ["x"]
+
+
+class Lazy(Job):
+    """Returns what Django has not read yet."""
+
+    def fetch(self, form: str) -> Any:
+        found = Author.objects.filter(name="Ann")
+        return found if form == "plain" else [found]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_query_set_is_evaluated_where_it_was_made(alias: str) -> None:
+    """A query set that ``fetch`` returns is cached for async callers, too, and read in the thread
+    that Django has for it: those for cache I/O open no database connection (J18)."""
+    Author.objects.create(name="Ann")
+    job = Lazy().using(cache_alias=alias)
+
+    async def ask() -> tuple[list[str], Any]:
+        found = await job.aget("plain")
+        opened = await Io(lambda: connections["default"].connection).arun()
+        return [author.name for author in found], opened
+
+    assert asyncio.run(ask()) == (["Ann"], None)
+    stored = job.raw_get("plain")
+    assert stored is not None and [author.name for author in stored[1]] == ["Ann"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_event_loop_cannot_store(caplog: pytest.LogCaptureFixture) -> None:
+    """A query set inside of a value, which local memory would evaluate in the event loop, is not
+    stored, and is not taken for a cache that fails (J11)."""
+    asyncio.run(Lazy().aget("inside of a list"))
+    assert "cannot be cached (SynchronousOnlyOperation)" in caplog.text
+    assert "failed" not in caplog.text
+    assert Lazy().explain("inside of a list").claimed_until is None

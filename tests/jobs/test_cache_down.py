@@ -538,6 +538,33 @@ def test_lost_writes_are_told(kind: Any, write: Any, verify: bool | None, settin
     assert other.get("x") == 1
 
 
+class Swallowing(LocMemCache):
+    """As memcached with ``ignore_exc``: when it is down it takes nothing, and says so."""
+
+    is_down = False
+
+    def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
+        return default if self.is_down else super().get(key, default, version)
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        return False if self.is_down else super().add(*args, **kwargs)
+
+
+def test_a_retry_ends_where_errors_are_swallowed(
+    capture: CaptureQueue, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that tries again finds a cache which takes no claim and shows none, and gives up
+    rather than ask for ever (J8, J11)."""
+    backend = f"{__name__}.{Swallowing.__qualname__}"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "swallowing"}}
+    job = Source()
+    job.async_refresh("x")
+    monkeypatch.setattr(Swallowing, "is_down", True)
+    [call] = capture.sent
+    assert Background(lambda: call.run(is_retry=True)).result() is False
+    assert job.at.calls == []
+
+
 def test_pickle_is_what_we_think() -> None:
     """The hostile objects of this module do what they say."""
     with pytest.raises(RuntimeError):

@@ -1,6 +1,7 @@
 """A value is gone ``cache_ttl`` after its fetch, whatever happened since."""
 
 import asyncio
+import math
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ from cacheback_app import Job
 from cacheback_app.engine import reading
 from cacheback_app.engine.flow import Fetch
 from cacheback_app.testing import Clock
-from tests.jobs.support import CaptureQueue, Source, Steps, slot_of
+from tests.jobs.support import Background, CaptureQueue, Source, Steps, slot_of
 
 
 class Short(Source):
@@ -209,3 +210,34 @@ def test_a_slow_fetch_leaves_less_on_the_server(
     with Redis.from_url(redis_url) as client:
         left = client.pttl(caches[alias_name].make_key(job.key("x")))
     assert 15_000 < left <= 20_000
+
+
+class NoTime(Source):
+    def expiry(self, *args: Any) -> float:
+        return math.nan
+
+
+@pytest.mark.parametrize("name", ["default", "file"])
+def test_an_expiry_that_is_no_number(name: str, capture: CaptureQueue) -> None:
+    """An ``expiry`` that is no number is past: the value is stale, and can be invalidated in caches
+    that compare what is stored, too (J6)."""
+    job = NoTime().using(cache_alias=name)
+    job.set("x", data=1)
+    assert job.explain("x").status == Job.STALE
+    Background(lambda: job.invalidate("x")).result()
+    assert job.get("x") == 1
+    job.delete("x")
+
+
+@pytest.mark.parametrize("name", ["default", "redis", "own", "django_redis", "file"])
+@pytest.mark.parametrize("option", ["cache_ttl", "refresh_timeout"])
+@pytest.mark.parametrize("long", [math.inf, 1e300])
+def test_for_ever(
+    option: str, long: float, name: str, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What lives longer than a cache can count lives for ever, and is no cache that fails (J6)."""
+    job = Source().using(cache_alias=name, **{option: long})
+    job.delete("x")
+    assert job.get("x") == "old"
+    assert job.raw_get("x") is not None and "failed" not in caplog.text
+    job.delete("x")

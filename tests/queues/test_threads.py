@@ -10,6 +10,7 @@ from django.db import connections
 
 from cacheback_app import Job, cacheback, signals
 from cacheback_app.queues import get_queue
+from cacheback_app.queues.pool import BoundedPool
 from cacheback_app.queues.threads import ThreadsQueue
 from tests.addresses import cache
 from tests.services import wait_until
@@ -131,6 +132,21 @@ def test_backlog_is_bounded(queue: ThreadsQueue, roomy_cache: None) -> None:
     assert job.get(1003) == "new 1003"
     assert job.get(1004) == "old"
     assert job.explain(1004).claimed_until > time.time()
+
+
+def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has no more threads for a moment costs no task and no pool for ever (J10)."""
+    pool = BoundedPool(threads=1, backlog=10, drain_timeout=0, name="unlucky")
+    done: list[int] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert pool.submit(lambda: done.append(1))
+    assert pool.submit(lambda: done.append(2))
+    assert pool.drain(10) and done == [1, 2]
 
 
 def test_failure_leaves_the_threads_alive(

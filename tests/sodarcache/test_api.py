@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.db.models.signals import post_delete, post_init, pre_delete
 from django.forms.models import model_to_dict
 from django.test.utils import CaptureQueriesContext
 
+from sodarcache import statements as statements_module
 from sodarcache.host import get_host
 from sodarcache.models import JSONCacheItem, Project
 from sodarcache.new_item import NewItem
@@ -317,6 +319,26 @@ def test_bulk_is_a_constant_number_of_queries(
     again = api.set_cache_items([{**item, "user": None} for item in new(10)])
     assert {item.data: item.user_id for item in again}[1] == user.pk
     assert api.get_cache_items(APP, ["n0"]) == {} == api.get_cache_items(APP, [], project)
+
+
+def test_a_bulk_that_is_too_large_for_one_array(
+    api: Any, project: Any, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items that would not fit into one JSON array, which PostgreSQL parses to 256 MB at most, are
+    set all the same (P1, P3)."""
+    monkeypatch.setattr(statements_module, "_MOST_JSON", 10)
+    owners = [(project, user), (None, None)]
+    new = [
+        NewItem(APP, f"n{n}", data, project=of, user=by)
+        for n, (data, (of, by)) in enumerate(product(GOOD, owners))
+    ]
+    for _ in range(2):
+        made = api.set_cache_items(new)
+        assert [item.data for item in made] == [item.data for item in new]
+        assert [item.user_id for item in made] == [user.pk, None] * len(GOOD)
+    assert {item.name: item.data for item in JSONCacheItem.objects.all()} == {
+        item.name: item.data for item in new
+    }
 
 
 @pytest.mark.parametrize("is_watched", [False, True])

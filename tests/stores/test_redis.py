@@ -118,3 +118,12 @@ def test_foreign_type(store: RedisStore, shared_redis_server: services.RedisServ
         store.set("a", "b", "value", constraint="x")
     store.delete("a", "b")
     store.set("a", "b", "value", not_set=True)
+
+
+def test_what_is_no_text(store: RedisStore, shared_redis_server: services.RedisServer) -> None:
+    """S1: a value that is no text, of somebody else's making, is an AccessException."""
+    shared_redis_server.client().set("cacheback.store:1:ab", b"\xff")
+    with pytest.raises(AccessException):
+        store.get("a", "b")
+    store.set("a", "b", "value")
+    assert store.get("a", "b") == "value"

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.db.models.signals import pre_delete
 from django.test.utils import CaptureQueriesContext
 
 from cacheback_app.stores import (
@@ -212,6 +214,30 @@ def test_database_queries(alias: str) -> None:
     assert count(lambda: store.set("pk", "sk", "three", constraint="two")) == 1
 
 
+@pytest.mark.parametrize("expire", [None, 0.001])
+def test_database_deletes_in_one_step(alias: str, expire: float | None) -> None:
+    """S2: looking and deleting are one statement, also where somebody listens to all models: what
+    is written at the last moment is not deleted."""
+    store = DatabaseStore(alias)
+    store.set("pk", "sk", "one", expire=expire)
+    time.sleep(0.002)
+    written: list[str] = []
+
+    def write(**kwargs: Any) -> None:
+        store.set("pk", "sk", "two")
+        written.append("two")
+
+    pre_delete.connect(write)
+    try:
+        if expire is None:
+            store.delete("pk", "sk", constraint="one")
+        else:
+            assert store.delete_expired() >= 1
+    finally:
+        pre_delete.disconnect(write)
+    assert store._entry("pk", "sk").count() == len(written)
+
+
 def test_database_namespaces(alias: str) -> None:
     """Stores of two namespaces share the table and no entries."""
     one, two = DatabaseStore(alias, namespace="one"), DatabaseStore(alias, namespace="two")
@@ -245,6 +271,31 @@ def test_database_item(alias: str) -> None:
 
     DatabaseStore(alias).set("pk", "sk", "value")
     assert str(StoreItem.objects.using(alias).get(partition_key=b"pk")) == "pk / sk"
+
+
+def test_database_holds_no_text(alias: str) -> None:
+    """S1: an entry that is no text, of somebody else's making, is an AccessException."""
+    from cacheback_app.models import StoreItem
+
+    store = DatabaseStore(alias)
+    store.set("pk", "sk", "value")
+    StoreItem.objects.using(alias).filter(key=store._key("pk", "sk")).update(value=b"\xff")
+    with pytest.raises(AccessException):
+        store.get("pk", "sk")
+
+
+def test_sqlalchemy_holds_no_text(tmp_path: Path) -> None:
+    """S1: and so is one in a table of SQLAlchemy's."""
+    from sqlalchemy import text
+
+    store = SQLAlchemyStore(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    store.set("pk", "sk", "value")
+    store._connections.use(
+        lambda connection: connection.execute(text("UPDATE cacheback_store SET value = x'ff'"))
+    )
+    with pytest.raises(AccessException):
+        store.get("pk", "sk")
+    store.close()
 
 
 def test_database_error(settings: Any, django_db_blocker: Any, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from django.core.cache import BaseCache, caches
+from django.core.exceptions import SynchronousOnlyOperation
 
 from cacheback_app.conf import on_change
 from cacheback_app.engine.layers import Layers
@@ -105,6 +106,10 @@ NOTHING: Final = Found(ABSENT, None)
 
 TAIL: Final = 1024
 """How many of the last bytes of what is stored are searched for ``Op.known``."""
+
+
+LONGEST: Final = 1e10
+"""Seconds, some 300 years; longer is for ever, as backends have no numbers for it."""
 
 
 class Outcome(NamedTuple):
@@ -209,12 +214,22 @@ layers: Layers[State] = Layers(_forget)
 """What tests put between the protocol and a cache (see ``cacheback_app.testing``)."""
 
 
+# The last is that of a query set inside of a value, which an event loop may not evaluate.
+_REFUSALS = (
+    pickle.PicklingError,
+    AttributeError,
+    TypeError,
+    RecursionError,
+    SynchronousOnlyOperation,
+)
+
+
 @contextmanager
 def storing() -> Iterator[None]:
     """Turn what serialisers raise for a value that they refuse into :exc:`UnstorableValue`."""
     try:
         yield
-    except (pickle.PicklingError, AttributeError, TypeError, RecursionError) as exc:
+    except _REFUSALS as exc:
         raise UnstorableValue(f"{type(exc).__name__}: {exc}") from exc
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, NOTHING, Found, Op, Outcome, State, Write, storing
+from .base import ABSENT, ANY, LONGEST, NOTHING, Found, Op, Outcome, State, Write, storing
 
 
 class GenericState(State):
@@ -88,7 +88,7 @@ def _identity(raw: Any) -> Any:
 
 def _whole(ttl: float | None) -> int | None:
     """Return a time to live in the whole seconds that most backends know, never 0."""
-    return None if ttl is None else max(1, math.ceil(ttl))
+    return None if ttl is None or ttl > LONGEST else max(1, math.ceil(ttl))
 
 
 def _is_memcached(cache: BaseCache) -> bool:

@@ -9,7 +9,20 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .base import ABSENT, ANY, NOTHING, TAIL, Found, Op, Outcome, State, Write, overrides, storing
+from .base import (
+    ABSENT,
+    ANY,
+    LONGEST,
+    NOTHING,
+    TAIL,
+    Found,
+    Op,
+    Outcome,
+    State,
+    Write,
+    overrides,
+    storing,
+)
 
 # The first argument has three flags a key: what to expect ("*" anything, "-" nothing, "=" a value),
 # whether to tell what is there ("1", or "2" unless certain bytes are near its end), and what to do
@@ -166,7 +179,7 @@ class _Call:
             if op.write in (Write.PUT, Write.ENSURE, Write.REPLACE):
                 writes.append(self._encoded(op))
                 if op.write is not Write.REPLACE:
-                    writes.append("" if op.ttl is None else max(1, round(op.ttl * 1000)))
+                    writes.append(_milliseconds(op.ttl))
         return [flags, *checks, *writes]
 
     def _encoded(self, op: Op) -> bytes:
@@ -192,3 +205,8 @@ class _Call:
             return Found(raw, self._state.decode(raw))
         except Exception:  # unpickling may raise anything; what can't be decoded is a miss
             return Found(raw, None)
+
+
+def _milliseconds(ttl: float | None) -> int | str:
+    """Return a time to live as the script takes it."""
+    return "" if ttl is None or ttl > LONGEST else max(1, round(ttl * 1000))

@@ -1,5 +1,6 @@
 """Requests that can't be sent, answers that can't be read, and clocks and processes that jump."""
 
+import gc
 import os
 import threading
 from dataclasses import dataclass
@@ -160,3 +161,24 @@ def test_a_fork_while_a_thread_keeps_an_answer(api: Api, make: Make, cache: JSON
     done.set()
     thread.join()
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_child_has_a_client_of_its_own(api: Api) -> None:
+    """A child does not speak over its parent's connection, on which each would read the answers to
+    the other's requests (R7); the parent's stays open, and a child's client is closed with it."""
+    endpoint = endpoint_class(api)()
+    client = endpoint.client
+    child = os.fork()
+    if not child:
+        ours = endpoint.client
+        endpoint.close()
+        is_well = ours is not client and ours.is_closed and not client.is_closed
+        del endpoint
+        gc.collect()
+        os._exit(0 if is_well and not client.is_closed else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert endpoint.client is client and not client.is_closed
+    del endpoint
+    gc.collect()
+    assert client.is_closed

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models.signals import pre_delete
+from django.test.utils import CaptureQueriesContext
 from django.utils.http import http_date
 
+from sodarcache.models import JSONCacheItem
 from tests.sodarcache.support import APP, at_once
 
 LONG_AGO = http_date(0)
@@ -205,3 +208,24 @@ def test_a_project_that_is_deleted_during_a_request_in_a_transaction(
     assert deleted
     assert response.status_code in ((404, 412) if kind == "store_if_none" else (404,))
     assert not items.exists()
+
+
+def test_a_delete_is_one_statement(writer: Any, project: Any, items: Any, database: str) -> None:
+    """REST: a delete deletes the state that it names or nothing, also where somebody listens to all
+    models: comparing and deleting are one statement, and nothing is loaded."""
+    seen = writer.store(project, 1)
+    heard: list[Any] = []
+
+    def hear(sender: Any, **kwargs: Any) -> None:
+        if sender is JSONCacheItem:
+            heard.append(sender)
+
+    pre_delete.connect(hear)
+    try:
+        with CaptureQueriesContext(connections[database]) as queries:
+            response = writer.remove(project, **{"if-match": seen["ETag"]})
+    finally:
+        pre_delete.disconnect(hear)
+    assert response.status_code == 204 and value(items) is None
+    asked = [query["sql"] for query in queries if JSONCacheItem._meta.db_table in query["sql"]]
+    assert len(asked) == 1 and heard == []
