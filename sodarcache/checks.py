@@ -46,8 +46,9 @@ def check_project_model(**kwargs: Any) -> Iterable[Error]:
 @register
 def check_backend_plugins(**kwargs: Any) -> Iterable[Error]:
     """Every backend plugin that the site enables is there."""
+    host = get_host()
     try:
-        missing = sorted(get_host().missing_backends())
+        missing = sorted(host.missing_backends())
     except ImproperlyConfigured as exc:
         problems = [f"{exc}."]
     else:

@@ -42,4 +42,4 @@ def enabled_backend_plugins() -> frozenset[str]:
         raise ImproperlyConfigured(
             f"SODARCACHE_ENABLED_BACKEND_PLUGINS is a list of names, not the text {names!r}"
         )
-    return frozenset(names)
+    return frozenset(names or ())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from cacheback_app.conf import conf, on_change
 from cacheback_app.durations import Duration, seconds
+from cacheback_app.engine.forks import ForkSafeLock
 from cacheback_app.exceptions import ContainerAlreadyConfigured, UnknownContainer
 from cacheback_app.stores.local_memory import LocalMemoryStore
 
@@ -29,7 +29,7 @@ class ContainerRegistry(Mapping[str, CacheContainer]):
 
     def __init__(self, configured: Callable[[], Mapping[str, Factory]]) -> None:
         self._configured = configured
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self._made: dict[str, CacheContainer] = {}
         self._registered: dict[str, dict[str, Any]] = {}
         self._registered_before: dict[str, dict[str, Any]] = {}

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 
@@ -39,6 +39,25 @@ class Step(ABC):
         """Do it without blocking the event loop and return the result."""
 
 
+class IoThreads:
+    """Threads in which async callers' I/O runs, made by each process for itself at first use."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._forget()
+        in_child(self._forget)
+
+    def _forget(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    def get(self) -> ThreadPoolExecutor:
+        """Return them."""
+        if self._pool is None:
+            # Each call is one round trip to a server nearby; eight keep a fast one busy.
+            self._pool = ThreadPoolExecutor(8, thread_name_prefix=self._name)
+        return self._pool
+
+
 @dataclass(frozen=True, slots=True)
 class Io(Step):
     """A blocking call of a cache or a queue, which user code is not part of."""
@@ -46,6 +65,8 @@ class Io(Step):
     do: Callable[[], Any]
     is_local: bool = False
     """Whether it never waits, so that an event loop may call it directly."""
+
+    threads: ClassVar[IoThreads] = IoThreads("cacheback-io")
 
     def run(self) -> Any:
         return self.do()
@@ -55,12 +76,23 @@ class Io(Step):
             return self.do()
         # Not sync_to_async: that would copy the caller's context, and with it Django's cache
         # connections, into another thread; and no user code can hold these threads up.
-        done = asyncio.get_running_loop().run_in_executor(_io_threads(), self.do)
+        done = asyncio.get_running_loop().run_in_executor(self.threads.get(), self.do)
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
             await asyncio.wait([done])  # so that what undoes it comes after it
             raise
+
+
+class StorageIo(Io):
+    """A blocking call of a store or a record cache, which may take as long as a disk or a database.
+
+    They have threads of their own: a cache's hit must not wait for them.
+    """
+
+    __slots__ = ()
+
+    threads = IoThreads("cacheback-storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,23 +284,3 @@ async def adrive(flow: Flow[T]) -> T:
     except StopIteration as stop:
         value: T = stop.value
         return value
-
-
-_threads: ThreadPoolExecutor | None = None
-
-
-def _io_threads() -> ThreadPoolExecutor:
-    """Return the threads in which async callers' cache I/O runs, made at first use."""
-    global _threads
-    if _threads is None:
-        # Each call is one round trip to a cache nearby; eight keep a fast server busy.
-        _threads = ThreadPoolExecutor(8, thread_name_prefix="cacheback-io")
-    return _threads
-
-
-def _forget_threads() -> None:
-    global _threads
-    _threads = None
-
-
-in_child(_forget_threads)  # which has the parent's pool, and none of its threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
@@ -36,3 +37,25 @@ def _after_fork() -> None:
 
 
 in_child(_after_fork)
+
+
+class ForkSafeLock:
+    """A reentrant lock that a forked child finds open, as it lacks the thread that may have it."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        watch(self)
+
+    def after_fork(self) -> None:
+        """Begin anew."""
+        self._lock = threading.RLock()
+
+    def acquire(self, timeout: float = -1) -> bool:
+        """Return whether it was free within ``timeout`` seconds; -1 is as long as it takes."""
+        return self._lock.acquire(timeout=timeout)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from cacheback_app.engine.flights import Flight, Landing, flights
-from cacheback_app.engine.flow import Await, Flow, Io
+from cacheback_app.engine.flow import Await, Flow, StorageIo
 from cacheback_app.engine.forks import watch
 from cacheback_app.engine.outages import log
 from cacheback_app.exceptions import InvalidResponse
@@ -159,7 +159,7 @@ def fence_of(cache: RecordCache[Any]) -> Fence:
 
 def read(asked: Asked[M]) -> Flow[Read[M]]:
     """Answer from the cache, or ask the server once for all who ask meanwhile."""
-    known: Answer[M] | None = yield Io(asked.look)
+    known: Answer[M] | None = yield StorageIo(asked.look)
     if asked.refresh:
         # Not from a flight that began before this call: it may bring what was true before it.
         return (yield from _ask(asked, known))
@@ -182,7 +182,7 @@ def read(asked: Asked[M]) -> Flow[Read[M]]:
 def _lead(asked: Asked[M], place: Hashable, flight: Flight) -> Flow[Read[M]]:
     with flights.leading(place, flight) as bring:
         # Somebody may have landed between our look and our flight.
-        known = yield Io(asked.look)
+        known = yield StorageIo(asked.look)
         if known is not None and known.is_fresh:
             found = Read.of(known, Source.CACHE)
         else:
@@ -214,10 +214,10 @@ def _ask(asked: Asked[M], known: Answer[M] | None) -> Flow[Read[M]]:
         return Read.of(known, Source.STALE, exc)
     outages.end(None, asked.signature)
     if response.status_code == httpx.codes.NOT_MODIFIED and known is not None:
-        extended: Read[M] | None = yield Io(lambda: asked.extend(known))
+        extended: Read[M] | None = yield StorageIo(lambda: asked.extend(known))
         return extended or (yield from _ask(asked, None))  # it was removed meanwhile
     response.raise_for_status()
-    found: Read[M] = yield Io(lambda: asked.keep(response, since))
+    found: Read[M] = yield StorageIo(lambda: asked.keep(response, since))
     return found
 
 
@@ -273,7 +273,7 @@ def write(
     """Have the server change something, and then the cache."""
     response = yield from _send_change(endpoint, request)
     response.raise_for_status()
-    found: Read[M] = yield Io(lambda: _keep_change(endpoint, response, method))
+    found: Read[M] = yield StorageIo(lambda: _keep_change(endpoint, response, method))
     return found
 
 
@@ -283,7 +283,7 @@ def fetch_raw(endpoint: CachedEndpoint[M], request: httpx.Request) -> Flow[httpx
         return (yield from send(endpoint.client, request, endpoint.retrying(True)))
     response = yield from _send_change(endpoint, request)
     if response.is_success:
-        yield Io(lambda: _outdate(endpoint))
+        yield StorageIo(lambda: _outdate(endpoint))
     return response
 
 
@@ -296,10 +296,10 @@ def _send_change(endpoint: CachedEndpoint[M], request: httpx.Request) -> Flow[ht
         response = yield from send(endpoint.client, request, endpoint.retrying(True))
     except (httpx.TransportError, httpx.DecodingError) as exc:
         if not (isinstance(exc, httpx.TransportError) and was_never_sent(exc)):
-            yield Io(lambda: _outdate(endpoint))
+            yield StorageIo(lambda: _outdate(endpoint))
         raise
     if not (response.is_success or response.is_client_error):
-        yield Io(lambda: _outdate(endpoint))
+        yield StorageIo(lambda: _outdate(endpoint))
     return response
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Mapping
 
 from cacheback_app.conf import conf
-from cacheback_app.engine.forks import in_child
+from cacheback_app.engine.forks import ForkSafeLock
 from cacheback_app.engine.state import look, put, state_for
 
 from .amounts import Batch, unpack
@@ -27,26 +26,9 @@ _ATTEMPTS = 50
 """Of one merge, each of which fails only because another process's came through."""
 
 
-class _Sharing:
-    """Held while figures are between this process and the cache, where they would be seen twice, or
-    not at all."""
-
-    def __init__(self) -> None:
-        self._renew()
-        in_child(self._renew)
-
-    def _renew(self) -> None:
-        # A thread of the parent may hold it that the child doesn't have.
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *exc: object) -> None:
-        self._lock.release()
-
-
-sharing = _Sharing()
+sharing = ForkSafeLock()
+"""Held while figures are between this process and the cache, where they would be seen twice, or not
+at all."""
 
 
 def minute_key(minute: int) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import ClassVar, TypeVar
 
 from cacheback_app.durations import Duration
-from cacheback_app.engine.flow import Io
+from cacheback_app.engine.flow import StorageIo
 
 T = TypeVar("T")
 
@@ -98,5 +98,5 @@ class BaseStore(ABC):
 
     async def _run(self, do: Callable[[], T]) -> T:
         """Call ``do`` without blocking the event loop."""
-        result: T = await Io(do, self.is_local).arun()
+        result: T = await StorageIo(do, self.is_local).arun()
         return result

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.utils.module_loading import import_string
 
 from cacheback_app.conf import conf, on_change
+from cacheback_app.engine.forks import ForkSafeLock
 from cacheback_app.exceptions import ConfigurationException
 
 from .base import BaseStore
@@ -22,7 +22,7 @@ class StoreHandler(Mapping[str, BaseStore]):
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._made: dict[str, BaseStore] = {}
 
     def __getitem__(self, alias: str) -> BaseStore:

@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cacheback_app.containers import ContainerRegistry
 from cacheback_app.engine.outages import RateLimitedLog
 from cacheback_app.records.outages import Outages
+from cacheback_app.stores.handler import StoreHandler
 
 WITHOUT_FORKS = """
 import asyncio, os, random  # these ask in another way whether there are forks
@@ -80,13 +85,26 @@ def test_a_child_has_threads_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.parametrize("make", [RateLimitedLog, Outages])
-def test_a_child_that_was_forked_off_in_an_outage(make: type[RateLimitedLog | Outages]) -> None:
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(
+    "make", [RateLimitedLog, Outages, StoreHandler, lambda: ContainerRegistry(dict)]
+)
+def test_a_lock_that_was_held_when_a_child_was_forked_off(make: Callable[[], Any]) -> None:
     """A child waits for no lock that a thread of its parent held while it was forked (J11)."""
-    held = make()
-    with held._lock:
-        child = os.fork()
-        if not child:
-            os._exit(0 if held._lock.acquire(timeout=5) else 1)
+    held, begun, over = make(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with held._lock:
+            begun.set()
+            over.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert begun.wait(30)
+    child = os.fork()
+    if not child:
+        os._exit(0 if held._lock.acquire(timeout=5) else 1)
+    over.set()
+    thread.join()
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0

@@ -17,6 +17,7 @@ from cacheback_app.engine.claims import claim_key
 from cacheback_app.engine.flights import flights
 from cacheback_app.engine.flow import Io
 from cacheback_app.engine.state.redis import RedisState
+from cacheback_app.stores import LocalMemoryStore
 from tests.jobs.support import (
     Background,
     CaptureQueue,
@@ -246,6 +247,40 @@ def test_no_cache_io_in_the_event_loop(
 
     loop_thread = asyncio.run(main())
     assert used and loop_thread not in used
+
+
+class SlowStore(LocalMemoryStore):
+    """A store that answers when it is told to."""
+
+    is_local = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.doors = Doors()
+
+    def get(self, pk: str, sk: str) -> str:
+        """Return what is there, when the doors open."""
+        self.doors.begun.set()
+        self.doors.open.wait(30)
+        return super().get(pk, sk)
+
+
+def test_a_cache_does_not_wait_for_stores(redis_url: str) -> None:
+    """A hit is answered while any number of async callers wait for a slow store (J18)."""
+    job, store = Source().using(cache_alias="redis"), SlowStore()
+    job.get("x")
+    store.set("a", "b", "c")
+
+    async def main() -> tuple[Any, list[str]]:
+        asked = [asyncio.ensure_future(store.aget("a", "b")) for _ in range(30)]
+        await asyncio.to_thread(store.doors.begun.wait, 10)
+        try:
+            hit = await asyncio.wait_for(job.aget("x"), 10)
+        finally:
+            store.doors.open.set()
+        return hit, await asyncio.gather(*asked)
+
+    assert asyncio.run(main()) == ("old", ["c"] * 30)
 
 
 def test_the_queue_is_not_waited_for_in_the_event_loop(hanging: Any, settings: Any) -> None:

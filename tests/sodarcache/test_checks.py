@@ -35,6 +35,7 @@ def test_project_model(
     [
         (["sodar_cache"], []),
         ([], []),
+        (None, []),
         (("sodar_cache", "sodar_cahce"), ["sodarcache.E004"]),
         ("sodar_cache", ["sodarcache.E004"]),
     ],
