@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from .engine import keys, registry
+from .engine import codec, keys, registry
 from .hooks import Hooks
 from .options import without_task_options
 
@@ -44,21 +44,23 @@ class Identity(Hooks):
         """Return the name of this job in logs and metrics, for a call with ``args``."""
         return registry.dotted(type(self))
 
-    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Return where a worker finds the job of a call, the arguments that are left to send,
-        and what rebuilds the job.
+    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        """Return where a worker finds the job of a call, and the arguments that are left to send.
 
         :raises JobNotImportable: when a worker would not find it.
         """
-        path = registry.path_of(type(self))
-        if not (self._has_identity or self._used_options):
-            return path, args, {}
-        rebuild: dict[str, Any] = {}
-        if self._has_identity:
-            rebuild = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
-        if self._used_options:
-            rebuild["using"] = without_task_options(self._used_options)
-        return path, args, rebuild
+        return registry.path_of(type(self)), args
+
+    def _rebuilding(self, args: tuple[Any, ...]) -> codec.Json:
+        """Return the keywords of :meth:`_rebuild` that bring the job of a call back, as JSON.
+
+        :raises TypeError: for an argument of the job itself that cannot be sent.
+        """
+        if not self._has_identity:
+            return self._used
+        made_with = {"args": tuple(self.get_init_args()), "kwargs": self.get_init_kwargs()}
+        using = without_task_options(self._used_options)
+        return codec.dump({**made_with, "using": using}, "init arguments")
 
     @classmethod
     def _rebuild(

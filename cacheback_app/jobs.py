@@ -15,7 +15,7 @@ from django.db.models import Model, QuerySet
 
 from .base import Job
 from .durations import Duration
-from .engine import keys, rows
+from .engine import codec, keys, rows
 from .engine.registry import dotted, path_of
 from .engine.signature import binder, parameters
 from .engine.tallies import Tally, tallies
@@ -128,12 +128,14 @@ class FunctionJob(Job):
             return self.fetch, args, kwargs
         return target_of(args[0]).fn, args[1:], kwargs
 
-    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        path = path_of(target_of(args[0]).fn)
-        using = self._used_options
-        if getattr(args[0], "job", self) is not self:
-            using = {name: self.__dict__[name] for name in self.__dict__.keys() & OPTIONS}
-        return path, args[1:], {"using": without_task_options(using)} if using else {}
+    def _describe(self, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        return path_of(target_of(args[0]).fn), args[1:]
+
+    def _rebuilding(self, args: tuple[Any, ...]) -> codec.Json:
+        if getattr(args[0], "job", self) is self:
+            return self._used
+        using = {name: self.__dict__[name] for name in self.__dict__.keys() & OPTIONS}
+        return codec.dump({"using": without_task_options(using)}, "options")
 
 
 def _function_keys() -> Callable[..., str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from .durations import Duration, seconds
-from .engine import status
+from .engine import codec, status
 
 
 class Options:
@@ -62,7 +63,15 @@ class Options:
         job = copy.copy(self)
         job._set_options(**attributes)
         job._used_options = {**self._used_options, **attributes}
+        job.__dict__.pop("_used", None)
         return job
+
+    @cached_property
+    def _used(self) -> codec.Json:
+        """What a worker is told of :meth:`using`, as JSON; made once for all calls of this job."""
+        if not self._used_options:
+            return codec.NO_KEYWORDS
+        return codec.dump({"using": without_task_options(self._used_options)}, "options")
 
     def _set_options(self, **attributes: Any) -> None:
         """Set options of this job.

@@ -316,3 +316,6 @@ _DATACLASS = _Kind("dataclass", list, _dataclass_parts, _make_dataclass)
 _MODEL = _Kind(MODEL, list, _model_parts, _make_model)
 _KINDS = {cls: _Kind(cls.__name__, parts, take, make) for cls, parts, take, make in _TABLE}
 _BY_TAG = {kind.tag: kind for kind in (*_KINDS.values(), _ENUM, _DATACLASS, _MODEL)}
+
+NO_KEYWORDS: Json = dump({})
+"""What most calls have."""

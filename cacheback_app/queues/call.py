@@ -78,7 +78,7 @@ class RefreshCall:
 
         :raises QueueError: when it cannot be written down for ``queue``.
         """
-        path, args, rebuild = slot.job._describe(slot.args)
+        path, args = slot.job._describe(slot.args)
         local = slot if queue.in_process else None
         if local is None and not registry.is_known(path, slot.job):
             if not queue.keeps_all:
@@ -90,8 +90,10 @@ class RefreshCall:
         try:
             payload = {
                 "args": codec.dump(args, "args"),
-                "kwargs": codec.dump(dict(slot.kwargs), "kwargs") if slot.kwargs else _NO_KWARGS,
-                "rebuild": codec.dump(rebuild, "init arguments") if rebuild else _NO_KWARGS,
+                "kwargs": codec.dump(dict(slot.kwargs), "kwargs")
+                if slot.kwargs
+                else codec.NO_KEYWORDS,
+                "rebuild": slot.job._rebuilding(slot.args),
             }
         except TypeError as exc:
             if local is None and not queue.keeps_all:
@@ -213,9 +215,6 @@ class RefreshCall:
             queue_named("threads").enqueue(self)
         elif claim := Claim.parse(self.claim):
             drive(abandon(slot, claim))
-
-
-_NO_KWARGS = codec.dump({})
 
 
 def _canonical(body: Mapping[str, Any]) -> str:

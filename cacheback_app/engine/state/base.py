@@ -11,8 +11,8 @@ from __future__ import annotations
 import pickle
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ContextDecorator
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -224,13 +224,17 @@ _REFUSALS = (
 )
 
 
-@contextmanager
-def storing() -> Iterator[None]:
+class storing(ContextDecorator):
     """Turn what serialisers raise for a value that they refuse into :exc:`UnstorableValue`."""
-    try:
-        yield
-    except _REFUSALS as exc:
-        raise UnstorableValue(f"{type(exc).__name__}: {exc}") from exc
+
+    # No generator: every stale read comes by here.
+
+    def __enter__(self) -> None:
+        """Nothing is needed yet."""
+
+    def __exit__(self, kind: object, exc: BaseException | None, traceback: object) -> None:
+        if isinstance(exc, _REFUSALS):
+            raise UnstorableValue(f"{type(exc).__name__}: {exc}") from exc
 
 
 def overrides(cache: BaseCache, base: type[BaseCache], *names: str) -> bool:

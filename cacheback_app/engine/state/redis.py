@@ -135,22 +135,25 @@ class RedisState(State):
         return [self._settle(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     def _run(self, call: _Call) -> Any:
-        from redis.exceptions import NoScriptError
-
         client = self.client
         try:
             return client.evalsha(SHA, len(call.keys), *call.keys, *call.arguments)
-        except NoScriptError:  # a new server, or one whose scripts were flushed
+        except _no_script_error():  # a new server, or one whose scripts were flushed
             return client.eval(SCRIPT, len(call.keys), *call.keys, *call.arguments)
 
     def _settle(self, call: _Call, reply: Any) -> Outcome:
-        from redis.exceptions import NoScriptError
-
-        if isinstance(reply, NoScriptError):
+        if isinstance(reply, _no_script_error()):
             reply = self._run(call)
         if isinstance(reply, Exception):
             raise reply
         return call.outcome(reply)
+
+
+def _no_script_error() -> type[Exception]:
+    # redis-py is an extra. Who has a transaction has it, and asks when something was raised.
+    from redis.exceptions import NoScriptError
+
+    return NoScriptError
 
 
 class _Call:
