@@ -20,7 +20,7 @@ from .flow import All, Fetch, Flow, Io
 from .policy import Verdict
 from .reading import Answer, answer, report_read
 from .slot import Call, Slot, Stored
-from .state import ABSENT, Outcome, state_for
+from .state import ABSENT, Op, Outcome, state_for
 from .status import HIT, MISS
 
 UNREAD: Final = object()
@@ -116,10 +116,11 @@ def _claim(flown: Sequence[tuple[Slot, Flight]], held: deque[_Led], is_down: boo
     """Add to ``held`` what can be claimed."""
     claims = [Claim.new(State.RUNNING, slot.claim_ttl) for slot, _ in flown]
     pairs = list(zip(flown, claims, strict=True))
+    begins = [_beginning(slot, claim) for (slot, _), claim in pairs]
     outcomes: Sequence[Outcome] | None = None
     try:
         if flown and not is_down:
-            outcomes = yield _begin_all(pairs)
+            outcomes = yield flown[0][0].io(lambda state: state.apply_many(begins))
     except CacheUnavailable:
         pass  # fetch without a grant
     except BaseException as exc:
@@ -130,20 +131,16 @@ def _claim(flown: Sequence[tuple[Slot, Flight]], held: deque[_Led], is_down: boo
     if outcomes is None:
         held += [_Led(slot, flight, Errand(claim, None)) for (slot, flight), claim in pairs]
         return
-    for ((slot, flight), claim), outcome in zip(pairs, outcomes, strict=True):
+    for ((slot, flight), claim), ops, outcome in zip(pairs, begins, outcomes, strict=True):
         if outcome.applied:  # otherwise the ordinary way of waiting is good enough
             flight.lapses_at = time.monotonic() + slot.claim_ttl
-            grant = slot.grant(outcome)
+            grant = slot.grant(ops, outcome)
             entry = slot.entry_at(outcome, grant)
             held.append(_Led(slot, flight, Errand(claim, grant), entry))
 
 
-def _begin_all(pairs: Sequence[tuple[tuple[Slot, Flight], Claim]]) -> Io:
-    transactions = [
-        [*slot.begin_ops(claim, slot.claim_ttl, ABSENT), slot.look_again(None)]
-        for (slot, _), claim in pairs
-    ]
-    return pairs[0][0][0].io(lambda state: state.apply_many(transactions))
+def _beginning(slot: Slot, claim: Claim) -> list[Op]:
+    return [*slot.begin_ops(claim, slot.claim_ttl, ABSENT), slot.look_again(None)]
 
 
 def _release_fresh(held: deque[_Led]) -> Flow[dict[str, Answer]]:

@@ -174,7 +174,7 @@ def _refresh(slot: Slot, *flown: Flight) -> Flow[Fetched]:
     ops = slot.begin_ops(claim, ttl, expect=ANY)
     grant = None
     with contextlib.suppress(CacheUnavailable):
-        grant = slot.grant((yield from slot.take(claim, ops)))
+        grant = slot.grant(ops, (yield from slot.take(claim, ops)))
     return (yield from fetch_and_store(slot, Errand(claim, grant, flights=flown)))
 
 

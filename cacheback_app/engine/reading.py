@@ -251,7 +251,7 @@ def _begin(
         outcome = yield from slot.take(claim, ops)
         if outcome.applied:
             flight.lapses_at = time.monotonic() + ttl
-            grant = slot.grant(outcome)
+            grant = slot.grant(ops, outcome)
             entry = slot.entry_at(outcome, grant)
             if entry is None or slot.judge(entry) not in (Verdict.FRESH, Verdict.EARLY):
                 return grant

@@ -52,7 +52,7 @@ def refresh_claimed(slot: Slot, work: Work) -> Flow[Fetched | None]:
         ops = slot.begin_ops(mine, ttl, expect=before.raw(claim_key(slot.key)))
         outcome = yield from slot.take(mine, ops)
         if outcome.applied:
-            return (yield from _fetch(slot, work, mine, slot.grant(outcome)))
+            return (yield from _fetch(slot, work, mine, slot.grant(ops, outcome)))
     raise CacheUnavailable(REFUSED)
 
 

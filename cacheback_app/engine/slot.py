@@ -63,6 +63,8 @@ class Grant:
     cache that keeps nothing."""
     stamps: Mapping[str, str]
     """The tags' stamps when the fetch began."""
+    made_lease: bool
+    """Whether there was no lease before."""
 
 
 class Stored(Enum):
@@ -213,13 +215,14 @@ class Slot:
         """Return what reads the entry, but need not tell of ``entry``, which may be large."""
         return look(self.key, known=entry.trace() if entry else None)
 
-    def grant(self, outcome: Outcome) -> Grant:
-        """Return what an applied :meth:`begin_ops` gave."""
-        names = self.tags() if self.job._has_tags else ()
+    def grant(self, ops: Sequence[Op], outcome: Outcome) -> Grant:
+        """Return what the applied ``ops`` gave, which :meth:`begin_ops` are among."""
+        names, lease = self.tags() if self.job._has_tags else (), lease_key(self.key)
         return Grant(
             outcome.raw(claim_key(self.key)),
-            outcome.raw(lease_key(self.key)),
+            outcome.raw(lease),
             tags.stamps(names, outcome.value),
+            any(op.key == lease and op.value == outcome.value(lease) for op in ops),
         )
 
     def entry_at(self, outcome: Outcome, grant: Grant) -> Entry | None:
@@ -294,8 +297,12 @@ class Slot:
         return bool(outcome.applied)
 
     def release(self, grant: Grant) -> Io:
-        """Return the step that gives the claim back if it is still one's own."""
-        return self.transact([drop(claim_key(self.key), expect=grant.claim)])
+        """Return the step that gives the claim back if it is still one's own.
+
+        The lease goes with it where it came with it: who would share it has taken the claim over.
+        """
+        lease = [drop(lease_key(self.key))] if grant.made_lease else []
+        return self.transact([drop(claim_key(self.key), expect=grant.claim), *lease])
 
     def ttl_left(self, entry: Entry) -> float | None:
         """Return the seconds until ``entry`` is gone, None for ever."""

@@ -97,10 +97,8 @@ def _land(self: Flight, landing: Landing, cargo: Any = None) -> None:
         _land_flight(self, landing, cargo)
 
 
-def _claim_taken(pairs: Sequence[Any]) -> Io:
-    transactions = [slot.begin_ops(claim, slot.claim_ttl, ANY) for (slot, _), claim in pairs]
-    first: Slot = pairs[0][0][0]
-    return first.io(lambda state: state.apply_many(transactions))
+def _claim_taken(slot: Slot, claim: Claim) -> list[Op]:
+    return slot.begin_ops(claim, slot.claim_ttl, ANY)
 
 
 def _values_in_another_order(led: Sequence[Any]) -> Flow[Sequence[Any]]:
@@ -214,7 +212,7 @@ FAULTS = [
         "a reader of two keys that claims what others have claimed",
         "J3",
         scenario("get_many", "get", **MISSING_BOTH, page=Bulk),
-        lambda: mock.patch.object(bulk, "_begin_all", _claim_taken),
+        lambda: mock.patch.object(bulk, "_beginning", _claim_taken),
     ),
     Fault(
         "two values that are stored under each other's keys",

@@ -30,8 +30,9 @@ def is_takeover(ops: Sequence[Op]) -> bool:
 
 
 def is_release(ops: Sequence[Op]) -> bool:
-    """Return whether this gives a claim back, and does nothing else."""
-    return all(_is_claim(op) and op.write is Write.DROP and _expects_one(op) for op in ops)
+    """Return whether this gives a claim back, its lease perhaps, and does nothing else."""
+    drops = all(op.write is Write.DROP for op in ops)
+    return drops and any(_is_claim(op) and _expects_one(op) for op in ops)
 
 
 def is_invalidation(ops: Sequence[Op]) -> bool:

@@ -293,6 +293,42 @@ def test_a_lost_lease_proves_nothing(alias: str) -> None:
     assert job.explain(NAME).claimed_until is None
 
 
+class BulkSource(Source):
+    """As :class:`Source`, fetching several at once."""
+
+    def fetch_many(self, calls: Any) -> list[Any]:
+        return [self.fetch(*call.args) for call in calls]
+
+
+@pytest.mark.parametrize("how", ["get", "get_many"])
+def test_who_finds_a_value_after_all_leaves_no_lease(how: str, alias: str) -> None:
+    """A reader who missed what is stored before it claims gives the claim back, and the lease that
+    it made: keys that are asked for once leave nothing behind (J8)."""
+    job = BulkSource().using(cache_alias=alias)
+    slot = slot_of(job, NAME)
+    late = Steps(miss(job) if how == "get" else bulk.get_many([slot]))
+    late.run_next()  # the miss
+    with elsewhere():
+        assert job.get(NAME) == "old"
+    found = late.finish()
+    assert (found.value if how == "get" else found[0].value) == "old"
+    assert job.at.calls == [NAME]
+    assert caches[alias].get(claim_key(slot.key)) is None
+    assert caches[alias].get(lease_key(slot.key)) is None
+
+
+def test_a_shared_lease_stays(alias: str) -> None:
+    """Who gives a claim back leaves the lease to a fetch that it shares it with (J5)."""
+    job = Source().using(cache_alias=alias)
+    slow, successor, _ = overtaken(job, alias)
+    successor.throw(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        successor.finish()
+    assert caches[alias].get(claim_key(job.key(NAME))) is None
+    slow.finish()
+    assert job.explain(NAME).status == Job.HIT
+
+
 def test_of_two_late_fetches_the_newer_is_kept(alias: str) -> None:
     """When the claims of two fetches have lapsed, the one that began first does not overwrite
     the other (J5)."""
