@@ -218,11 +218,13 @@ class Slot:
     def grant(self, ops: Sequence[Op], outcome: Outcome) -> Grant:
         """Return what the applied ``ops`` gave, which :meth:`begin_ops` are among."""
         names, lease = self.tags() if self.job._has_tags else (), lease_key(self.key)
+        there = outcome.value(lease)
+        is_token = type(there) is str  # anything else may be foreign, and not to be compared
         return Grant(
             outcome.raw(claim_key(self.key)),
             outcome.raw(lease),
             tags.stamps(names, outcome.value),
-            any(op.key == lease and op.value == outcome.value(lease) for op in ops),
+            is_token and any(op.key == lease and op.value == there for op in ops),
         )
 
     def entry_at(self, outcome: Outcome, grant: Grant) -> Entry | None:
